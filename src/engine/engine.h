@@ -1,0 +1,238 @@
+/* engine.h - V8 behind a C interface. The only door between C and C++ in this project.
+ *
+ * Runs in:  zygote, template, cell, snapshot child.
+ * Trusts:   its caller. Guest values never cross: only encoded bytes, texts and ids do.
+ * Threads:  everything on the thread that called engine_boot(), which is also the one that
+ *           survives a fork, except engine_interrupt() and engine_terminate(): any thread.
+ *
+ * One isolate per process. Contexts, references and modules are small ids of our own, 1 and up,
+ * checked on every use: an unknown id is an answer (ENGINE_BAD_ID), never a crash, since the id
+ * comes over the wire from the host.
+ */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include "base/buf.h"
+#include "base/span.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* --- takeover ------------------------------------------------------------------------- */
+
+/* The preloaded object's __libc_start_main calls this instead of the node binary's main. It is
+ * defined by src/cell (zygote.c). argv is the process's own. */
+int glovebox_main(int argc, char **argv);
+
+/* --- boot ----------------------------------------------------------------------------- */
+
+/* The V8 version of the running binary ("14.6.202.34-node.34"), and the one of the headers that
+ * we were compiled with, in the same form. */
+const char *engine_version(void);
+const char *engine_version_built_for(void);
+
+/* Starts V8 once per process, single-threaded, our own platform. Answers NULL, or one line that
+ * says why this binary can't be the engine: another V8 version (both are named), or an
+ * inspector whose ABI isn't the one we declare (found by a Runtime.evaluate round trip in a
+ * throw-away isolate when `self_test`). */
+const char *engine_boot(bool self_test);
+
+/* --- the isolate ---------------------------------------------------------------------- */
+
+enum engine_memory_event {
+    ENGINE_MEMORY_HEAP,      /* V8's heap reached the limit */
+    ENGINE_MEMORY_EXTERNAL,  /* live heap plus buffers, wasm and code passed the limit */
+    ENGINE_MEMORY_ALLOCATION /* malloc or mmap failed: the kernel's limit, or new_handler */
+};
+
+enum engine_console_level {
+    ENGINE_CONSOLE_LOG,
+    ENGINE_CONSOLE_DEBUG,
+    ENGINE_CONSOLE_INFO,
+    ENGINE_CONSOLE_WARN,
+    ENGINE_CONSOLE_ERROR,
+    ENGINE_CONSOLE_LEVELS
+};
+
+/* How an evaluation or a call ended. */
+enum engine_end {
+    ENGINE_VALUE,        /* `value` holds the encoded result */
+    ENGINE_REFERENCE,    /* `reference` is a new reference; asked for, or ENGINE_AS_REFERENCE */
+    ENGINE_PENDING,      /* ENGINE_AWAIT and the promise is open: hooks.settled will tell */
+    ENGINE_THROWN,       /* `exception` is filled; `value` too if the exception can be copied */
+    ENGINE_NOT_CLONABLE, /* the result can't be copied; exception.message says what */
+    ENGINE_TOO_BIG,      /* the result is past value_bytes_max */
+    ENGINE_TERMINATED,   /* engine_terminate() ended it; the caller knows why */
+    ENGINE_BAD_ID,       /* no such context, reference, or path */
+    ENGINE_ENDS
+};
+
+/* All owned by the outcome; released with engine_outcome_done(). */
+struct engine_exception {
+    struct buf name, message, stack, file, source_line; /* UTF-8, each capped */
+    uint32_t line, column;                              /* from 1; 0 unknown */
+    bool from_host; /* the very exception that a failed host function made: GBX_EHOST */
+};
+
+struct engine_outcome {
+    enum engine_end end;
+    struct buf value; /* V8's structured-clone bytes */
+    uint32_t reference;
+    struct engine_exception exception;
+};
+
+void engine_outcome_init(struct engine_outcome *out, uint64_t value_bytes_max);
+void engine_outcome_done(struct engine_outcome *out);
+
+/* What a guest's call of a host function is answered with. */
+enum engine_answer_kind {
+    ENGINE_ANSWER_VALUE,   /* `bytes`: encoded value */
+    ENGINE_ANSWER_THROW,   /* `name` and `message` of the Error to throw; from_host is set */
+    ENGINE_ANSWER_PROMISE, /* give the guest a promise; engine_settle(promise) decides it later
+                            */
+    ENGINE_ANSWER_STOP     /* give up: terminate execution (the cell is being stopped) */
+};
+struct engine_answer {
+    enum engine_answer_kind kind;
+    struct span bytes;         /* borrowed until the next call of the hook */
+    struct span name, message; /* UTF-8, borrowed likewise */
+    uint32_t promise;          /* the caller's id, not 0 */
+};
+
+/* Calls from the engine into the cell. Every one runs on the engine's thread. */
+struct engine_hooks {
+    /* The guest called host function `function` with `count` encoded arguments, each a u32
+     * little-endian length and that many bytes of structured clone, one after the other. */
+    void (*call_host)(void *cell, uint32_t function, uint32_t count, struct span arguments,
+        struct engine_answer *answer);
+    /* An outcome that was ENGINE_PENDING for `call` has come. The engine keeps `outcome`. */
+    void (*settled)(void *cell, uint32_t call, struct engine_outcome *outcome);
+    /* One console call, formatted as people read it (no trailing newline), UTF-8. */
+    void (*console)(void *cell, enum engine_console_level level, struct span text);
+    /* A safe point inside running JavaScript after engine_interrupt(). It may call
+     * engine_stack_trace(), engine_terminate(), engine_inspector_dispatch(), statistics. */
+    void (*interrupt)(void *cell);
+    /* The limit is near; memory for a clean end has been set aside and the engine has already
+     * asked for an interrupt. The hook should arrange termination. Called inside a garbage
+     * collection or an allocation: no engine call but engine_terminate()/engine_interrupt(). */
+    void (*memory)(
+        void *cell, enum engine_memory_event event, uint64_t limit_bytes, uint64_t used_bytes);
+    /* V8 cannot go on. Must not return. */
+    void (*fatal)(void *cell, bool out_of_memory, const char *location, const char *detail)
+        __attribute__((noreturn));
+    /* A CDP response or notification of an inspector session, JSON as UTF-8. */
+    void (*inspector_message)(void *cell, uint32_t session, struct span json);
+    /* The debugger stopped on a breakpoint: block, dispatching engine_inspector_dispatch() for
+     * what the host sends, until engine_inspector_paused() is false. */
+    void (*paused)(void *cell);
+};
+
+struct engine_config {
+    uint64_t memory_limit_bytes; /* all of a guest's memory; V8's heap gets all of it */
+    uint64_t stack_limit_bytes;  /* of the guest's native stack; 0: V8's default */
+    uint64_t value_bytes_max;    /* of one encoded value */
+};
+
+/* Makes the isolate (with engine_boot done), one warm context with id 1, and warms what would
+ * open files or fault later: dates and time zone, Intl, serialiser, promises, one Atomics.wait.
+ * Runs in the template, before the fork. Never draws from Math.random. NULL or why not. */
+const char *engine_isolate_new(const struct engine_config *config);
+
+/* In a freshly forked cell: binds the hooks, reseeds (Math.random of the warm context and of
+ * every later one), measures the stack anew. `seed` is fresh randomness. */
+void engine_after_fork(
+    const struct engine_hooks *hooks, void *cell, uint64_t seed, bool console);
+
+/* --- contexts ------------------------------------------------------------------------- */
+
+bool engine_context_new(uint32_t id); /* false: id taken or 0; the host chooses ids */
+void engine_context_free(uint32_t id);
+
+/* --- running -------------------------------------------------------------------------- */
+
+enum engine_flags {
+    ENGINE_AWAIT = 1,        /* a promise as result: wait for it (ENGINE_PENDING) */
+    ENGINE_AS_REFERENCE = 2, /* the result by reference, not by copy */
+    ENGINE_MODULE = 4,       /* the source is an ES module without imports */
+    ENGINE_IGNORE_RESULT = 8 /* answer undefined whatever the result is */
+};
+
+struct engine_source {
+    struct span text;      /* UTF-8; invalid sequences become U+FFFD */
+    struct span file;      /* name for stacks; may be empty: "<eval>" */
+    uint32_t line, column; /* offsets, from 0 */
+};
+
+/* Each runs the code and then the microtasks; `call` is only handed back by hooks.settled. */
+void engine_eval(uint32_t context, uint32_t call, uint32_t flags,
+    const struct engine_source *source, struct engine_outcome *out);
+/* `path`: dotted names from the global object ("a.b.c"; `this` is what holds the last), or
+ * empty to call `reference`. `arguments` as in hooks.call_host. */
+void engine_call(uint32_t context, uint32_t call, uint32_t flags, struct span path,
+    uint32_t reference, uint32_t count, struct span arguments, struct engine_outcome *out);
+/* Reads a path from the global object; getters and proxies do run, under the caller's limits.
+ */
+void engine_get(uint32_t context, uint32_t call, uint32_t flags, struct span path,
+    struct engine_outcome *out);
+/* Sets a path (its holder must exist) to an encoded value, or to a host function. */
+void engine_set(
+    uint32_t context, struct span path, struct span value, struct engine_outcome *out);
+void engine_set_function(
+    uint32_t context, struct span path, uint32_t function, struct engine_outcome *out);
+/* Settles a promise of ENGINE_ANSWER_PROMISE and runs microtasks. `answer` is VALUE or THROW.
+ * False: no such promise (already settled, or context gone). */
+bool engine_settle(uint32_t promise, const struct engine_answer *answer);
+/* Drops a reference; unknown ids are ignored. */
+void engine_reference_free(uint32_t reference);
+/* Runs tasks that V8 posted (wasm compilation, Atomics.waitAsync, inspector, finalizers), and
+ * microtasks after them. True while more is due at once. engine_next_task_us: time until the
+ * next delayed task, UINT64_MAX when there is none. */
+bool engine_pump(void);
+uint64_t engine_next_task_us(void);
+
+/* --- stopping ------------------------------------------------------------------------- */
+
+/* Any thread: have hooks.interrupt called soon, if JavaScript runs. */
+void engine_interrupt(void);
+/* Any thread: stop the running JavaScript with an uncatchable exception. */
+void engine_terminate(void);
+/* The engine's thread, once nothing runs any more: forget a termination. */
+void engine_terminate_cancel(void);
+/* The guest's stack as V8 prints it, or an empty text; only inside hooks.interrupt. */
+void engine_stack_trace(struct buf *out);
+
+/* --- memory --------------------------------------------------------------------------- */
+
+/* All in bytes unless it says otherwise. */
+struct engine_statistics {
+    uint64_t heap_used, heap_total, heap_limit, heap_malloced, heap_peak_malloced;
+    uint64_t external; /* ArrayBuffers, wasm memories */
+    uint64_t external_peak;
+    uint64_t code_and_metadata;
+    uint64_t contexts, detached_contexts; /* counts */
+    uint64_t collections, collection_us;  /* count and time of garbage collections so far */
+};
+void engine_statistics(struct engine_statistics *out);
+/* Full garbage collection, for the host only. */
+void engine_collect(void);
+
+/* --- looking inside ------------------------------------------------------------------- */
+
+bool engine_inspector_open(uint32_t session); /* false: id taken */
+void engine_inspector_dispatch(uint32_t session, struct span json);
+void engine_inspector_close(uint32_t session);
+bool engine_inspector_paused(void);
+
+/* Writes a heap snapshot as V8's JSON; `sink` gets it piece by piece and returns false to stop.
+ * True if all of it was written. In a forked child, or in the cell itself. */
+bool engine_heap_snapshot(bool (*sink)(void *data, struct span piece), void *data);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
