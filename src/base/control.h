@@ -1,0 +1,56 @@
+/* control.h - packets between host, zygote and templates, over SOCK_SEQPACKET socket pairs.
+ *
+ * Runs in:  host, zygote, template. Never in a cell: it has no socket.
+ * Trusts:   a packet of the wrong length or kind is an error (EBADMSG), never a guess.
+ * Threads:  no state.
+ */
+#ifndef BASE_CONTROL_H
+#define BASE_CONTROL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum control_kind {
+    CONTROL_HELLO =
+        1, /* zygote: V8 runs (text: its version), or failed (number[0]: 1, text: why) */
+    CONTROL_TEMPLATE, /* to the zygote: number[]: enum template_option; fds: the template's
+                       * socket, a pidfd of the host */
+    CONTROL_READY,    /* template: like HELLO */
+    CONTROL_FORK,     /* to the template: a cell; id; fds: channel memory, event fd */
+    CONTROL_FORKED,   /* template: number[0] errno or 0, [1] pid; fd: a pidfd */
+    CONTROL_EXITED,   /* template: number[0] wait status, of cell `id` */
+};
+
+enum template_option {
+    TEMPLATE_MEMORY_LIMIT, /* bytes */
+    TEMPLATE_STACK_LIMIT,  /* bytes; 0: V8's default */
+    TEMPLATE_FLAGS,        /* enum template_flags */
+    TEMPLATE_OPTIONS
+};
+
+enum template_flags {
+    TEMPLATE_CONSOLE = 1, /* console.* reaches the host */
+};
+
+#define CONTROL_TEXT 256
+
+struct control {
+    uint32_t kind;
+    uint32_t id;
+    uint64_t number[TEMPLATE_OPTIONS];
+    char text[CONTROL_TEXT]; /* NUL-terminated */
+    int fds[2];              /* -1: none. Sent: borrowed. Received: owned, CLOEXEC */
+};
+
+/* Both answer 0 or an errno; control_receive also ECONNRESET when the peer is gone, and EAGAIN.
+ * Sending never raises SIGPIPE. */
+int control_send(int socket, const struct control *packet);
+int control_receive(int socket, struct control *out, bool block);
+
+/* What the zygote is exec'ed with. */
+enum {
+    ZYGOTE_CONTROL_FD = 3, /* its socket to the host */
+    ZYGOTE_HOST_FD = 4,    /* a pidfd of the host: readable when the host has died */
+};
+
+#endif
