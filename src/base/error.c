@@ -47,7 +47,7 @@ error_copy(gbx_error *dst, const gbx_error *src)
     dst->size = declared;
 }
 
-static gbx_status
+static gbx_status __attribute__((format(printf, 4, 0)))
 fill(gbx_error *error, gbx_status status, int os_errno, const char *format, va_list args)
 {
     if (error == NULL)

@@ -68,4 +68,84 @@
 /* Host promises that one guest may have open. */
 #define PROMISES_MAX       (64 * 1024)
 
+/* --- engine --------------------------------------------------------------------------- */
+
+/* Bytes of an exception's name, file and source line; message and stack: EXCEPTION_TEXT_MAX. */
+#define EXCEPTION_NAME_MAX KIB
+/* Frames of the stack that is kept when a limit ends the guest; they fit EXCEPTION_TEXT_MAX. */
+#define STACK_FRAMES_MAX   50
+/* The guest's native stack when the caller names none: V8's own default. RLIMIT_STACK is 8 MiB.
+ */
+#define STACK_LIMIT_BYTES  (984 * KIB)
+/* Addresses for machine code. All of it counts in RLIMIT_DATA, whether used or not. */
+#define CODE_RANGE_BYTES   (64 * MIB)
+/* What V8's heap is let grow past its limit so that the guest ends with its stack known and not
+ * with its process: at a time, and in all. */
+#define MEMORY_SLACK_BYTES     (8 * MIB)
+#define MEMORY_SLACK_BYTES_MAX (16 * MIB)
+
+/* --- the cell ------------------------------------------------------------------------- */
+
+/* From the watchdog's interrupt to its TerminateExecution: time for a safe point at which the
+ * guest's stack can be noted. Loops reach one within microseconds; a long builtin never does.
+ */
+#define STOP_STACK_US     2000
+/* From there to the end of the process: time for a builtin to notice the termination. */
+#define STOP_GRACE_US     100000
+/* And to SIGKILL from the host, which needs nobody's cooperation. */
+#define STOP_KILL_US      200000
+/* Stack of the watchdog thread. It calls clock_gettime, futex and V8's interrupt request. */
+#define WATCH_STACK_BYTES (64 * 1024)
+/* Wall clock for what V8 posts to itself (finalizers, wasm compilation): it belongs to no call,
+ * and no guest code may run without a deadline. */
+#define PUMP_WALL_US      1000000
+/* Exit code of a cell that left a note. Below 128, and none that a C library uses. */
+#define CELL_EXIT_NOTED   86
+/* Exit code of a cell whose host has gone, or that was told to end. */
+#define CELL_EXIT_DONE    0
+/* How often a cell with a snapshot child looks for its end, should the SIGCHLD come at the
+ * wrong moment. */
+#define SNAPSHOT_LOOK_US  50000
+
+/* --- console and snapshots (engine) --------------------------------------------------- */
+
+/* Bytes of one console call as text; longer text is cut and says so. Half of CONSOLE_BYTES_MAX,
+ * and what a terminal scrolls past unread. */
+#define CONSOLE_TEXT_MAX      (64 * KIB)
+/* What console.log shows of a value: as Node.js does. Containers in containers, items of an
+ * array, characters of a nested string. */
+#define CONSOLE_DEPTH         2
+#define CONSOLE_ITEMS         100
+#define CONSOLE_STRING_MAX    10000
+/* Depth that console.dir(value, { depth }) may ask for. Each level is native stack (1 KiB). */
+#define CONSOLE_DEPTH_MAX     32
+/* Prototypes, and proxies of proxies, that are followed: a guest can chain millions. */
+#define CONSOLE_CHAIN_MAX     256
+/* Entries of a Map or Set; V8 can only list all of them, so larger ones show their size. */
+#define CONSOLE_ENTRIES_MAX   100000
+/* Bits of a BigInt that is written out: more digits than CONSOLE_TEXT_MAX are cut anyway, and
+ * the conversion takes more than linear time. */
+#define CONSOLE_BIGINT_BITS   (200 * 1024)
+/* Groups that still indent, of 2 columns each. */
+#define CONSOLE_GROUPS_MAX    50
+/* Rows and columns of console.table. */
+#define CONSOLE_TABLE_ROWS    1000
+#define CONSOLE_TABLE_COLUMNS 50
+/* Bytes of a heap snapshot that V8 hands over at a time: one ring's worth. */
+#define SNAPSHOT_CHUNK_BYTES  (64 * 1024)
+
+/* What RLIMIT_DATA leaves a cell beyond the guest's limit, plus half of that limit: the second
+ * half of a scavenge, marking worklists, the parser's and the compiler's zones, an answer while
+ * it is encoded. The guest cannot use it for long: V8's own limit comes first. */
+#define CELL_RESERVE_BYTES     (48 * MIB)
+/* What RLIMIT_AS leaves: reservations of wasm memories and of resizable buffers, 4 to 10 GB
+ * each, are address space only. Bounds the page tables that read-only touching can pin: 1/512
+ * of it. */
+#define CELL_ADDRESS_BYTES     (32 * GIB)
+/* Memory of a snapshot child beyond its cell's: V8 copies the object graph, about twice the
+ * heap. */
+#define SNAPSHOT_MEMORY_FACTOR 3
+#define SNAPSHOT_MEMORY_BYTES  (256 * MIB)
+/* The guest's answers come before its snapshot. */
+#define SNAPSHOT_NICE          10
 #endif

@@ -23,6 +23,8 @@
 enum channel_wants {
     CHANNEL_WANTS_DATA = 1,  /* something to read */
     CHANNEL_WANTS_SPACE = 2, /* room to write */
+    CHANNEL_WANTS_SNAPSHOT = 4, /* host: something to read from the snapshot child;
+                                 * snapshot child: room to write */
 };
 
 struct channel_shared {
@@ -80,6 +82,10 @@ void channel_unmap(struct channel *channel);
 void channel_cell_sleep(struct channel *channel, uint32_t wants, uint64_t timeout_ns);
 /* Host: after a publish (data) or a take (space). */
 void channel_wake_cell(struct channel *channel, uint32_t made);
+/* Snapshot child: sleep until there is room in its ring, or about 100 ms. Host: after a take
+ * from it. */
+void channel_child_sleep(struct channel *channel);
+void channel_wake_child(struct channel *channel);
 /* Cell: likewise; `event_fd` is rung if the host asked for it. */
 void channel_wake_host(struct channel *channel, uint32_t made, int event_fd);
 /* Host: ask to be rung. Answers true if what it wants is there already. */

@@ -31,6 +31,9 @@ channel_has(struct channel *channel, uint32_t wants)
 {
     if ((wants & CHANNEL_WANTS_DATA) != 0 && (ring_used(&channel->in) > 0 || channel->in.lied))
         return true;
+    if ((wants & CHANNEL_WANTS_SNAPSHOT) != 0 &&
+        (ring_used(&channel->snapshot) > 0 || channel->snapshot.lied))
+        return true;
     return (wants & CHANNEL_WANTS_SPACE) != 0 &&
            (ring_room(&channel->out) > 0 || channel->out.lied);
 }
@@ -64,6 +67,25 @@ channel_wake_cell(struct channel *channel, uint32_t made)
 {
     if (claim(&channel->shared->cell_bell, made))
         futex_wake(&channel->shared->cell_bell);
+}
+
+void
+channel_child_sleep(struct channel *channel)
+{
+    _Atomic uint32_t *bell = &channel->shared->child_bell;
+
+    atomic_store(bell, CHANNEL_WANTS_SNAPSHOT);
+    atomic_thread_fence(memory_order_seq_cst);
+    if (ring_room(&channel->snapshot) == 0)
+        futex_wait(bell, CHANNEL_WANTS_SNAPSHOT, 100000000);
+    atomic_store_explicit(bell, 0, memory_order_relaxed);
+}
+
+void
+channel_wake_child(struct channel *channel)
+{
+    if (claim(&channel->shared->child_bell, CHANNEL_WANTS_SNAPSHOT))
+        futex_wake(&channel->shared->child_bell);
 }
 
 void

@@ -1,0 +1,163 @@
+/* glovebox/context.h - a global object, and code that runs in it. */
+#ifndef GLOVEBOX_CONTEXT_H
+#define GLOVEBOX_CONTEXT_H
+
+#include <glovebox/isolate.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct gbx_context gbx_context;
+
+enum {
+    GBX_AWAIT = 1, /* if the result is a promise, wait for it, under the same limits */
+    GBX_RESULT_REFERENCE = 2, /* the result by reference: gbx_future_take_reference() */
+    GBX_MODULE = 4,           /* the source is an ES module; it may not import yet */
+    GBX_RESULT_IGNORE = 8     /* the result is not wanted: undefined, whatever it is */
+};
+
+/* Zero always means the default. Fields are only ever appended. */
+typedef struct gbx_call_options {
+    uint32_t size;       /* GBX_CALL_OPTIONS_INIT sets it */
+    uint32_t flags;      /* the bits above */
+    uint64_t timeout_us; /* deadline of the whole call tree, wall clock: the code, its
+                          * microtasks and what goes on after awaited host calls; 0: the
+                          * isolate's; GBX_NO_LIMIT: none */
+    uint64_t cpu_us;     /* CPU budget of the same; rests while host functions run; likewise */
+    const char *file; /* name of the source in stacks and debuggers; borrowed; at most 4 KiB of
+                       * UTF-8; NULL: "<eval>" */
+    uint32_t line;    /* of the source in its file, counted from 0 */
+    uint32_t column;  /* likewise */
+} gbx_call_options;
+#define GBX_CALL_OPTIONS_INIT                         \
+    {                                                 \
+        sizeof(gbx_call_options), 0, 0, 0, NULL, 0, 0 \
+    }
+#define GBX_NO_LIMIT UINT64_MAX
+
+/**
+ * Lends the isolate's own context, which is there from the start.
+ *
+ * @return valid until the isolate is closed; don't close it.
+ * @threads one at a time.   @since 0.1
+ */
+GBX_API gbx_context *gbx_isolate_context(GBX_BORROW gbx_isolate *isolate);
+
+/**
+ * Opens another context: a fresh global object in the same heap, under the same limits.
+ *
+ * @param out_context  set only on GBX_OK; release with gbx_context_close().
+ * @param error        filled on failure only; may be NULL.
+ * @return GBX_OK, GBX_EBUSY at 1024 contexts, GBX_ENOMEM. What goes wrong in the cell shows in
+ * the futures of the context.
+ * @threads one at a time.   @since 0.1
+ */
+GBX_API GBX_NODROP gbx_status gbx_context_open(GBX_BORROW gbx_isolate *isolate,
+    GBX_OWN gbx_context **out_context, GBX_BORROW gbx_error *error);
+
+/**
+ * Releases a context that gbx_context_open() made. NULL is fine.
+ *
+ * @threads one at a time.   @since 0.1
+ */
+GBX_API void gbx_context_close(GBX_OWN gbx_context *context);
+
+/**
+ * Runs source text.
+ *
+ * @param source   `len` bytes of UTF-8 (invalid sequences become U+FFFD), copied; at most 256
+ * MiB.
+ * @param options  copied; NULL for all defaults.
+ * @return a future of the completion value, by copy; of undefined for a module.
+ * @threads one at a time.   @since 0.1
+ */
+GBX_API GBX_NODROP gbx_future *gbx_context_eval(GBX_BORROW gbx_context *context,
+    GBX_BORROW const char *source, size_t len, GBX_BORROW const gbx_call_options *options);
+
+/**
+ * Calls a function of the guest.
+ *
+ * @param path       dotted names from the global object, NUL-terminated: "app.handlers.run";
+ * `this` is the object that holds the last one.
+ * @param arguments  `count` values, copied; the caller keeps them. At most 4096.
+ * @param options    copied; NULL for all defaults; `file`, `line`, `column` don't apply.
+ * @return a future of what it returned, by copy.
+ * @threads one at a time.   @since 0.1
+ */
+GBX_API GBX_NODROP gbx_future *gbx_context_call(GBX_BORROW gbx_context *context,
+    GBX_BORROW const char *path, GBX_BORROW const gbx_value *const *arguments, size_t count,
+    GBX_BORROW const gbx_call_options *options);
+
+/**
+ * Reads a property of the global object, or of an object below it.
+ *
+ * @param path     as in gbx_context_call().
+ * @param options  likewise. With GBX_RESULT_REFERENCE, a function to call many times.
+ * @return a future of its value; of undefined if there is none.
+ * @threads one at a time.   @since 0.1
+ */
+GBX_API GBX_NODROP gbx_future *gbx_context_get(GBX_BORROW gbx_context *context,
+    GBX_BORROW const char *path, GBX_BORROW const gbx_call_options *options);
+
+/**
+ * Sets a property of the global object, or of an object below it that exists.
+ *
+ * @param path   as in gbx_context_call().
+ * @param value  copied; the caller keeps it.
+ * @return a future of undefined.
+ * @threads one at a time.   @since 0.1
+ */
+GBX_API GBX_NODROP gbx_future *gbx_context_set(GBX_BORROW gbx_context *context,
+    GBX_BORROW const char *path, GBX_BORROW const gbx_value *value);
+
+/**
+ * Calls the guest function behind a reference; `this` is undefined.
+ *
+ * @param arguments  as in gbx_context_call(), like the rest.
+ * @return a future of what it returned, by copy.
+ * @threads one at a time.   @since 0.1
+ */
+GBX_API GBX_NODROP gbx_future *gbx_reference_call(GBX_BORROW gbx_reference *reference,
+    GBX_BORROW const gbx_value *const *arguments, size_t count,
+    GBX_BORROW const gbx_call_options *options);
+
+/**
+ * Releases a reference, and what it keeps alive in the guest. NULL is fine.
+ *
+ * @threads one at a time.   @since 0.1
+ */
+GBX_API void gbx_reference_close(GBX_OWN gbx_reference *reference);
+
+/**
+ * gbx_context_eval(), waited for: the commonest call in one line.
+ *
+ * @param source     NUL-terminated UTF-8.
+ * @param options    copied; NULL for all defaults.
+ * @param out_value  the completion value; free it with gbx_value_free(). NULL: not wanted.
+ *                   Untouched on failure.
+ * @param error      filled on failure only; may be NULL.
+ * @return as gbx_future_status().
+ * @blocks until it has run.   @threads one at a time.   @since 0.1
+ */
+GBX_API GBX_NODROP gbx_status gbx_eval(GBX_BORROW gbx_context *context,
+    GBX_BORROW const char *source, GBX_BORROW const gbx_call_options *options,
+    GBX_OWN gbx_value **out_value, GBX_BORROW gbx_error *error);
+
+/**
+ * gbx_context_call(), waited for.
+ *
+ * @param path       as in gbx_context_call(), like `arguments` and `count`.
+ * @param out_value  as in gbx_eval().
+ * @param error      filled on failure only; may be NULL.
+ * @return as gbx_future_status().
+ * @blocks until it has run.   @threads one at a time.   @since 0.1
+ */
+GBX_API GBX_NODROP gbx_status gbx_call(GBX_BORROW gbx_context *context,
+    GBX_BORROW const char *path, GBX_BORROW const gbx_value *const *arguments, size_t count,
+    GBX_OWN gbx_value **out_value, GBX_BORROW gbx_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

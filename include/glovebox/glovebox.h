@@ -1,0 +1,14 @@
+/* glovebox/glovebox.h - all of libglovebox. */
+#ifndef GLOVEBOX_GLOVEBOX_H
+#define GLOVEBOX_GLOVEBOX_H
+
+#include <glovebox/context.h>
+#include <glovebox/function.h>
+#include <glovebox/future.h>
+#include <glovebox/inspector.h>
+#include <glovebox/isolate.h>
+#include <glovebox/runtime.h>
+#include <glovebox/status.h>
+#include <glovebox/value.h>
+
+#endif

@@ -1,0 +1,102 @@
+/* glovebox/inspector.h - looking inside: debugger sessions and heap snapshots. */
+#ifndef GLOVEBOX_INSPECTOR_H
+#define GLOVEBOX_INSPECTOR_H
+
+#include <glovebox/isolate.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* --- sessions -------------------------------------------------------------------------------
+ */
+
+typedef struct gbx_inspector gbx_inspector;
+
+/* A response or notification of the Chrome DevTools Protocol: `len` bytes of JSON in UTF-8, not
+ * NUL-terminated, lent for the call. Written by the cell: parse it as hostile input. */
+typedef void (*gbx_inspector_callback)(
+    gbx_inspector *inspector, const char *json, size_t len, void *data);
+
+/**
+ * Opens a session of the Chrome DevTools Protocol on an isolate. Any number may be open.
+ *
+ * Commands are served at once, also while a script runs or is paused.
+ *
+ * @param on_message     called inside gbx_runtime_dispatch() and waits.
+ * @param data           borrowed; handed to it.
+ * @param out_inspector  set only on GBX_OK; release with gbx_inspector_close().
+ * @param error          filled on failure only; may be NULL.
+ * @return GBX_OK, GBX_EBUSY at 256 sessions, GBX_EDISPOSED when the isolate is dead,
+ * GBX_ENOMEM.
+ * @threads one at a time.   @since 0.1
+ */
+GBX_API GBX_NODROP gbx_status gbx_inspector_open(GBX_BORROW gbx_isolate *isolate,
+    gbx_inspector_callback on_message, GBX_BORROW void *data,
+    GBX_OWN gbx_inspector **out_inspector, GBX_BORROW gbx_error *error);
+
+/**
+ * Sends one command: {"id":1,"method":"Runtime.evaluate","params":{...}}. The answer comes
+ * through the session's callback.
+ *
+ * @param json  `len` bytes of UTF-8, copied; at most 256 MiB.
+ * @return GBX_OK, GBX_EDISPOSED when the isolate is dead, GBX_ETOOBIG, GBX_ENOMEM.
+ * @threads one at a time.   @since 0.1
+ */
+GBX_API gbx_status gbx_inspector_send(
+    GBX_BORROW gbx_inspector *inspector, GBX_BORROW const char *json, size_t len);
+
+/**
+ * Ends a session; a script that it has paused goes on. NULL is fine.
+ *
+ * @threads one at a time.   @since 0.1
+ */
+GBX_API void gbx_inspector_close(GBX_OWN gbx_inspector *inspector);
+
+/* --- heap snapshots -------------------------------------------------------------------------
+ */
+
+enum {
+    GBX_SNAPSHOT_BACKGROUND = 0, /* a forked child writes it while the guest goes on */
+    GBX_SNAPSHOT_ATTACHED = 1    /* the cell writes it; the guest stands still */
+};
+
+/* A piece of the snapshot, in order: `len` bytes of JSON. Answer GBX_OK to go on, anything else
+ * to give up: that is then how the future ends. */
+typedef gbx_status (*gbx_snapshot_sink)(const void *piece, size_t len, void *data);
+
+/* Where the snapshot goes: exactly one of `path`, `fd` and `sink`. */
+typedef struct gbx_snapshot_options {
+    uint32_t size;    /* GBX_SNAPSHOT_OPTIONS_INIT sets it */
+    uint32_t mode;    /* GBX_SNAPSHOT_* */
+    const char *path; /* borrowed; created or replaced when the snapshot is whole, and only
+                       * then */
+    gbx_snapshot_sink sink; /* called inside gbx_runtime_dispatch() and waits */
+    void *data;             /* borrowed; handed to it */
+    int32_t fd;        /* borrowed until the future is finished; -1: none. It should block */
+    uint32_t reserved; /* 0 */
+} gbx_snapshot_options;
+#define GBX_SNAPSHOT_OPTIONS_INIT                                                      \
+    {                                                                                  \
+        sizeof(gbx_snapshot_options), GBX_SNAPSHOT_BACKGROUND, NULL, NULL, NULL, -1, 0 \
+    }
+
+/**
+ * Takes a heap snapshot of the isolate: V8's .heapsnapshot JSON, as DevTools loads it.
+ *
+ * In the background the guest is interrupted for one fork and goes on; also while a script
+ * runs. Attached, the snapshot waits for what runs to end. It is streamed: the host never holds
+ * it. One background snapshot of an isolate at a time: another one ends with GBX_EBUSY.
+ *
+ * @param options  copied.
+ * @return a future of the number of bytes written; GBX_ESYS with the reason when the file
+ * cannot be written or the child could not go on; nothing is left behind then.
+ * @threads one at a time.   @since 0.1
+ */
+GBX_API GBX_NODROP gbx_future *gbx_heap_snapshot(
+    GBX_BORROW gbx_isolate *isolate, GBX_BORROW const gbx_snapshot_options *options);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,173 @@
+/* glovebox/isolate.h - an isolate in a process of its own, its limits, and how it died. */
+#ifndef GLOVEBOX_ISOLATE_H
+#define GLOVEBOX_ISOLATE_H
+
+#include <glovebox/future.h>
+#include <glovebox/runtime.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct gbx_isolate gbx_isolate;
+
+enum {
+    GBX_CONSOLE_LOG = 0,
+    GBX_CONSOLE_DEBUG = 1,
+    GBX_CONSOLE_INFO = 2,
+    GBX_CONSOLE_WARN = 3,
+    GBX_CONSOLE_ERROR = 4
+};
+
+/* One console call of the guest, formatted as Node.js prints it, without a newline at the end.
+ * `text` is `len` bytes of UTF-8, not NUL-terminated, lent for the call; written by the guest,
+ * so it may hold control characters. At most 64 KiB; longer text arrives cut. */
+typedef void (*gbx_console_callback)(
+    gbx_isolate *isolate, uint32_t level, const char *text, size_t len, void *data);
+
+/* Called once, when the isolate has died by itself; gbx_isolate_death() tells how. */
+typedef void (*gbx_death_callback)(gbx_isolate *isolate, void *data);
+
+/* Zero always means the default. Fields are only ever appended. */
+typedef struct gbx_isolate_options {
+    uint32_t size;               /* GBX_ISOLATE_OPTIONS_INIT sets it */
+    uint32_t flags;              /* none yet: 0 */
+    uint64_t memory_limit_bytes; /* heap, buffers, wasm and code together; 0: 128 MiB;
+                                  * 8 MiB to 16 GiB */
+    uint64_t stack_limit_bytes;  /* of the guest's native stack; 0: V8's own, about 1 MB;
+                                  * 64 KiB to 4 MiB */
+    uint64_t timeout_us;         /* default deadline of a call, wall clock; 0: none */
+    uint64_t cpu_us;             /* default CPU budget of a call; 0: none */
+    const char *name;            /* for logs and debuggers; borrowed; at most 63 bytes of UTF-8;
+                                  * NULL: "isolate" */
+    gbx_console_callback on_console; /* NULL: what the guest prints is dropped in the cell */
+    gbx_death_callback on_death;
+    void *data; /* borrowed; handed to both */
+} gbx_isolate_options;
+#define GBX_ISOLATE_OPTIONS_INIT                                           \
+    {                                                                      \
+        sizeof(gbx_isolate_options), 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL \
+    }
+
+/**
+ * Opens an isolate: forks a cell from the warm template of these limits, or takes a pooled one.
+ *
+ * The first isolate with new limits makes their template (about 10 ms); later ones cost one
+ * fork. No guest code runs.
+ *
+ * @param runtime      outlives the isolate, or is closed first: both are fine.
+ * @param options      copied; NULL for all defaults.
+ * @param out_isolate  set only on GBX_OK; release with gbx_isolate_close().
+ * @param error        filled on failure only; may be NULL.
+ * @return GBX_OK, GBX_EINVAL, GBX_EUNSUPPORTED, GBX_ENOMEM, GBX_EENGINE, GBX_ESYS, GBX_ELOST,
+ *         GBX_EDISPOSED.
+ * @blocks up to 10 s; usually about 0.3 ms.   @threads one at a time.   @since 0.1
+ */
+GBX_API GBX_NODROP gbx_status gbx_isolate_open(GBX_BORROW gbx_runtime *runtime,
+    GBX_BORROW const gbx_isolate_options *options, GBX_OWN gbx_isolate **out_isolate,
+    GBX_BORROW gbx_error *error);
+
+/**
+ * Kills the cell and frees the isolate. NULL is fine. Never fails.
+ *
+ * Its open futures finish with GBX_EDISPOSED; they, its contexts, references and sessions stay
+ * allocated until their owners free them. May be called from a host function or callback of the
+ * isolate itself.
+ *
+ * @threads one at a time.   @since 0.1
+ */
+GBX_API void gbx_isolate_close(GBX_OWN gbx_isolate *isolate);
+
+/**
+ * Ends whatever the isolate runs or waits for, with GBX_ETERMINATED; it can be used afterwards.
+ *
+ * A script is stopped within microseconds; a builtin that cannot be interrupted is ended with
+ * its process after 100 ms, and the isolate is dead. Does nothing when nothing runs.
+ *
+ * @threads any, at any time, also in a signal handler, as long as the isolate is not closed.
+ * @since 0.1
+ */
+GBX_API void gbx_isolate_terminate(GBX_BORROW gbx_isolate *isolate);
+
+/* How an isolate died. Every number is the host's own measurement unless it says otherwise. */
+typedef struct gbx_death {
+    uint32_t size;     /* of this struct */
+    gbx_status status; /* GBX_EMEMORY, GBX_ETIMEOUT, GBX_ECPU, GBX_ETERMINATED, GBX_ECRASHED,
+                        * GBX_EPROTO, GBX_ELOST */
+    int32_t signal;    /* that ended the process; 0: none */
+    int32_t exit_code; /* if it exited by itself, else -1 */
+    uint32_t cause;    /* GBX_EMEMORY: enum below; else 0 */
+    uint32_t reserved; /* 0 */
+    uint64_t limit;    /* the limit that was passed: bytes or microseconds; 0: none */
+    uint64_t measured; /* against it. GBX_EMEMORY: as the cell counted it */
+    uint64_t cpu_us;   /* CPU time of the cell, user and system, in all its life */
+    uint64_t resident_bytes; /* resident memory when it was last looked at; 0: unknown */
+    uint64_t lived_us;       /* since it was opened */
+    const char *message;     /* one line for people; lent like the struct */
+    const char *stack; /* the guest's stack at the end, if it could be had; else "". Claimed by
+                        * the cell */
+    const char *last_function; /* the host function that the guest called last, or "" */
+} gbx_death;
+
+enum {
+    GBX_MEMORY_HEAP = 1,      /* V8's heap reached the limit */
+    GBX_MEMORY_EXTERNAL = 2,  /* heap, buffers, wasm and code together */
+    GBX_MEMORY_ALLOCATION = 3 /* the kernel refused more */
+};
+
+/**
+ * Lends the death certificate of an isolate that died by itself.
+ *
+ * @return NULL while it lives; else valid until the isolate is closed.
+ * @threads one at a time.   @since 0.1
+ */
+GBX_API const gbx_death *gbx_isolate_death(GBX_BORROW const gbx_isolate *isolate);
+
+/* What an isolate costs. */
+typedef struct gbx_usage {
+    uint32_t size;           /* GBX_USAGE_INIT sets it */
+    uint32_t pid;            /* of the cell, in the host's pid namespace; 0: dead */
+    uint64_t cpu_us;         /* user and system, of all threads; from the kernel */
+    uint64_t resident_bytes; /* resident memory, what the template shares included */
+    uint64_t sent_bytes;     /* to the cell */
+    uint64_t received_bytes; /* from it */
+} gbx_usage;
+#define GBX_USAGE_INIT                   \
+    {                                    \
+        sizeof(gbx_usage), 0, 0, 0, 0, 0 \
+    }
+
+/**
+ * Reads what the isolate has used so far, from the kernel: also while it runs, and nothing that
+ * the guest could forge.
+ *
+ * @param out_usage  `size` set by the caller.
+ * @return GBX_OK, GBX_EINVAL, GBX_EDISPOSED when the isolate is dead.
+ * @threads one at a time.   @since 0.1
+ */
+GBX_API gbx_status gbx_isolate_usage(
+    GBX_BORROW gbx_isolate *isolate, GBX_BORROW gbx_usage *out_usage);
+
+/**
+ * Asks the cell for V8's heap statistics; answered also while a script runs.
+ *
+ * @return a future of an object with the numbers heapUsed, heapTotal, heapLimit, malloced,
+ *         external, externalPeak, code (bytes), contexts, detachedContexts, collections
+ * (counts) and collectionTime (microseconds). Claims of the cell: show them, don't rely on
+ * them.
+ * @threads one at a time.   @since 0.1
+ */
+GBX_API GBX_NODROP gbx_future *gbx_isolate_statistics(GBX_BORROW gbx_isolate *isolate);
+
+/**
+ * Has V8 do a full garbage collection, when what runs now has ended. Guests cannot cause one.
+ *
+ * @return a future of undefined.
+ * @threads one at a time.   @since 0.1
+ */
+GBX_API GBX_NODROP gbx_future *gbx_isolate_collect(GBX_BORROW gbx_isolate *isolate);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,105 @@
+/* glovebox/runtime.h - where isolates come from, and the event loop's way in.
+ *
+ * Threads: a runtime and everything made from it (isolates, contexts, futures, sessions, ...)
+ * may be used by one thread at a time, whichever that is; the library starts none. Only
+ * gbx_isolate_terminate() may be called from anywhere at any time. Different runtimes are
+ * independent of each other.
+ *
+ * After a fork() of the host without exec, the child must not use the parent's runtimes.
+ */
+#ifndef GLOVEBOX_RUNTIME_H
+#define GLOVEBOX_RUNTIME_H
+
+#include <glovebox/status.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct gbx_runtime gbx_runtime;
+
+/* Zero always means the default. Fields are only ever appended. */
+typedef struct gbx_runtime_options {
+    uint32_t size;      /* sizeof(gbx_runtime_options); GBX_RUNTIME_OPTIONS_INIT sets it */
+    uint32_t pool;      /* cells kept forked ahead for each kind of isolate; 0: 2; at most 64;
+                         * GBX_POOL_NONE: none */
+    const char *engine; /* borrowed; prefix of a Node.js installation (its bin/node is the
+                         * engine); NULL: the one that glovebox came with */
+} gbx_runtime_options;
+#define GBX_RUNTIME_OPTIONS_INIT             \
+    {                                        \
+        sizeof(gbx_runtime_options), 0, NULL \
+    }
+#define GBX_POOL_NONE UINT32_MAX
+
+/**
+ * Opens a runtime: starts the zygote process, in which V8 is initialised once.
+ *
+ * @param options      copied; NULL for all defaults.
+ * @param out_runtime  set only on GBX_OK; release with gbx_runtime_close().
+ * @param error        filled on failure only; may be NULL.
+ * @return GBX_OK, GBX_EINVAL, GBX_EUNSUPPORTED, GBX_EENGINE, GBX_ENOMEM, GBX_ESYS.
+ * @blocks up to 10 s; usually about 40 ms, most of it V8's own start.   @threads any.   @since
+ * 0.1
+ */
+GBX_API GBX_NODROP gbx_status gbx_runtime_open(GBX_BORROW const gbx_runtime_options *options,
+    GBX_OWN gbx_runtime **out_runtime, GBX_BORROW gbx_error *error);
+
+/**
+ * Ends every process of the runtime and frees it. NULL is fine. Never fails.
+ *
+ * Isolates that are still open die; they and their contexts, futures and sessions must still be
+ * closed by their owners, before or after this, and answer GBX_EDISPOSED meanwhile.
+ *
+ * @blocks until the kernel has ended the processes: about 1 ms.   @threads one at a time.
+ * @since 0.1
+ */
+GBX_API void gbx_runtime_close(GBX_OWN gbx_runtime *runtime);
+
+/**
+ * Lends a descriptor that poll(2), epoll(7) and every event loop can wait on: readable when
+ * gbx_runtime_dispatch() has something to do. Don't read, write or close it.
+ *
+ * @return the descriptor; valid until the runtime is closed.
+ * @threads one at a time.   @since 0.1
+ */
+GBX_API int gbx_runtime_fd(GBX_BORROW const gbx_runtime *runtime);
+
+/**
+ * Does what is due, without waiting: takes messages from cells, completes futures and calls
+ * their callbacks, runs host functions that guests call, enforces deadlines, notices deaths.
+ *
+ * @param timeout_us  wait at most this long for something to do; 0: don't wait; negative: for
+ *                    ever.
+ * @return GBX_OK; GBX_EBUSY when nothing came within the timeout; GBX_ESYS.
+ * @blocks up to `timeout_us`, and as long as the callbacks take.   @threads one at a time.
+ * @since 0.1
+ */
+GBX_API gbx_status gbx_runtime_dispatch(GBX_BORROW gbx_runtime *runtime, int64_t timeout_us);
+
+/**
+ * Names the engine that runs: "14.6.202.34-node.34".
+ *
+ * @return lent until the runtime is closed.
+ * @threads one at a time.   @since 0.1
+ */
+GBX_API const char *gbx_runtime_engine(GBX_BORROW const gbx_runtime *runtime);
+
+/* The version of this header, and of the library that runs: major * 10000 + minor * 100 +
+ * patch. */
+#define GBX_VERSION 100
+
+/**
+ * The library's version, in the form of GBX_VERSION.
+ *
+ * @threads any.   @since 0.1
+ */
+GBX_API uint32_t gbx_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

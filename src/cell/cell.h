@@ -1,0 +1,162 @@
+/* cell.h - the sealed side: what the files of src/cell share.
+ *
+ * Runs in:  zygote, template, cell, snapshot child: one program, one file each.
+ * Trusts:   the host. Guest code runs in this very process, so nothing here guards the host;
+ *           what does is the process boundary and src/host/receive.c.
+ * Threads:  a cell has two: the engine's, which runs everything, and the watchdog (watch.c).
+ */
+#ifndef CELL_CELL_H
+#define CELL_CELL_H
+
+#include "base/control.h"
+#include "base/table.h"
+#include "engine/engine.h"
+#include "ring/channel.h"
+#include "wire/frame.h"
+
+#include <sys/types.h>
+
+/* --- tasks (task.c) -------------------------------------------------------------------------
+ */
+
+/* A request of the host and everything that follows from it: the synchronous part, its
+ * microtasks, and what runs when a promise that it left behind is settled. Its budgets belong
+ * to all of that together. */
+struct task {
+    uint32_t id;     /* of the host's request, for the answer */
+    uint32_t handle; /* in cell.tasks: what the engine hands back in hooks.settled */
+    uint32_t refs;   /* 1 for the open answer, 1 for each open host promise */
+    bool answered;
+    gbx_status stopped;       /* why it was stopped; GBX_OK: it was not */
+    uint64_t wall_at_ns;      /* deadline on CLOCK_MONOTONIC; UINT64_MAX: none */
+    uint64_t cpu_left_ns;     /* UINT64_MAX: no budget */
+    uint64_t wall_us, cpu_us; /* the limits as the host gave them; 0: none */
+    struct task *outer;       /* the task that a nested request interrupted */
+    uint64_t entered_cpu_ns;
+    struct buf stack; /* guest stack when it was stopped */
+};
+
+/* A frame that came while something else ran. */
+struct queued {
+    struct queued *next;
+    struct frame frame;
+    struct buf body; /* owned; frame.body borrows from it */
+};
+
+struct cell {
+    struct channel channel;
+    int event_fd;
+    struct frame_reader reader;
+    struct queued *first, **last; /* the inbox, oldest first */
+    struct buf out;               /* frames are built here */
+    struct spinner spinner;
+    uint32_t nesting;           /* host functions that the guest waits for, now */
+    struct task *current;       /* whose code runs; NULL: idle */
+    struct table tasks;         /* struct task */
+    struct table callbacks;     /* struct task: open host calls and promises, by callback id;
+                                 * each counts in its task's refs */
+    _Atomic uint32_t stop_seen; /* value of shared->stop that has been acted upon */
+    uint32_t awaited;           /* callback id whose ANSWER the innermost host call waits for */
+    struct queued *spare;       /* one kept, so that a steady exchange allocates nothing */
+    struct queued *answer;      /* the last ANSWER: the engine reads it after the hook */
+    pid_t snapshot_child;       /* 0: none */
+    uint32_t snapshot_request;  /* the request that its end answers */
+    uint64_t memory_limit_bytes;
+    struct { /* what the memory hook saw; the isolate is to end */
+        bool passed;
+        enum engine_memory_event event;
+        uint64_t limit, used;
+    } memory;
+};
+
+/* --- processes ------------------------------------------------------------------------------
+ */
+
+/* Each runs a process to its end. */
+void template_run(const struct control *order, int host_fd) __attribute__((noreturn));
+struct cell_start {
+    int memory_fd, event_fd;
+    uint64_t memory_limit_bytes;
+    uint64_t data_bytes, address_bytes; /* of the template: /proc/self/statm, in bytes */
+    uint32_t flags;                     /* enum template_flags */
+};
+void cell_run(const struct cell_start *start) __attribute__((noreturn));
+
+/* --- frames in and out (link.c) -------------------------------------------------------------
+ */
+
+/* Sends cell->out and empties it. Blocks while the ring is full; meanwhile what arrives is
+ * queued, so that two full rings never wait for each other. */
+void link_send(struct cell *cell);
+/* The next frame that may run at this nesting, or NULL after `timeout_ns`, or at once with 0.
+ * The caller releases it. */
+struct queued *link_next(struct cell *cell, uint64_t timeout_ns);
+/* Sleeps until there is something to read, a signal, an alarm of the host or the timeout. */
+void link_wait(struct cell *cell, uint64_t timeout_ns);
+/* Reads what is there without blocking: urgent requests are served, the rest is queued. */
+void link_poll(struct cell *cell);
+void queued_free(struct cell *cell, struct queued *q);
+
+/* --- requests (serve.c) ---------------------------------------------------------------------
+ */
+
+void serve(struct cell *cell, const struct frame *frame);
+/* Requests that are served at once, also while JavaScript runs. False: not one of them. */
+bool serve_urgent(struct cell *cell, const struct frame *frame);
+/* The engine's hooks. */
+extern const struct engine_hooks cell_hooks;
+/* Answers a task that ended without a result of its own. */
+void answer_stopped(struct cell *cell, struct task *task);
+
+/* --- tasks (task.c) -------------------------------------------------------------------------
+ */
+
+struct task *task_new(struct cell *cell, uint32_t id, uint64_t wall_us, uint64_t cpu_us);
+void task_unref(struct cell *cell, struct task *task);
+/* Around everything that may run guest code, and turned inside out around everything that waits
+ * for the host. task_leave notes in task->stopped why the watchdog fired, if it did, and leaves
+ * the engine able to run again. */
+void task_enter(struct cell *cell, struct task *task);
+void task_leave(struct cell *cell, struct task *task);
+/* Answers tasks that wait for a promise and whose deadline has passed, or all of them. */
+void task_expire(struct cell *cell, gbx_status all);
+/* The host asked to terminate: everything that is under way ends, and everything that waits. */
+void task_stop_all(struct cell *cell);
+/* Time until the first such deadline. */
+uint64_t task_next_ns(struct cell *cell);
+
+/* --- the watchdog (watch.c) -----------------------------------------------------------------
+ */
+
+/* Starts the watchdog thread; false with errno. */
+bool watch_start(struct cell *cell);
+/* The engine's thread is about to run guest code until `wall_at_ns`, or until its own CPU clock
+ * says `cpu_at_ns` (UINT64_MAX: no limit). */
+void watch_arm(uint64_t wall_at_ns, uint64_t cpu_at_ns);
+/* It no longer does. Answers why the watchdog fired, or GBX_OK. */
+gbx_status watch_disarm(void);
+/* The engine's thread waits for the host: its clocks go on, but it is not hung. */
+void watch_waiting(bool waiting);
+/* True once the watchdog has fired for what runs now; only the engine's thread may ask. */
+bool watch_fired(void);
+/* CPU time of the engine's thread. */
+uint64_t watch_cpu_ns(void);
+
+/* --- the end (death.c) ----------------------------------------------------------------------
+ */
+
+/* Leaves a note in the channel and exits. Any thread, at any time: allocates nothing. */
+void death_note(gbx_status status, enum channel_note_detail detail, uint64_t limit,
+    uint64_t measured, const char *message, struct span stack) __attribute__((noreturn));
+void death_bind(struct channel *channel);
+
+/* --- heap snapshots (snapshot.c) ------------------------------------------------------------
+ */
+
+void snapshot_attached(struct cell *cell, uint32_t id);
+/* Forks; the answer to request `id` is sent when the child has ended (snapshot_reap). */
+void snapshot_background(struct cell *cell, uint32_t id);
+/* Looks whether the child has ended, and answers then. */
+void snapshot_reap(struct cell *cell);
+
+#endif

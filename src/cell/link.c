@@ -1,0 +1,196 @@
+/* link.c - frames between the cell and its host. */
+#include "cell/cell.h"
+
+#include "base/clock.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+/* --- in -------------------------------------------------------------------------------------
+ */
+
+static struct queued *
+queued_new(struct cell *cell)
+{
+    struct queued *q = cell->spare != NULL ? cell->spare : malloc(sizeof *q);
+
+    if (q == NULL)
+        death_note(GBX_EMEMORY, CHANNEL_NOTE_ALLOCATION, cell->memory_limit_bytes, 0,
+            "no memory for a message of the host", span_of(NULL, 0));
+    cell->spare = NULL;
+    q->next = NULL;
+    /* The body leaves the reader with the frame: more may be read while this one runs. */
+    q->frame = cell->reader.frame;
+    q->body = cell->reader.body;
+    cell->reader.body = (struct buf){ .max = q->body.max };
+    frame_next(&cell->reader);
+    return q;
+}
+
+void
+queued_free(struct cell *cell, struct queued *q)
+{
+    if (cell->reader.body.p == NULL && q->body.capacity <= FRAME_KEPT_BYTES) {
+        q->body.len = 0;
+        cell->reader.body = q->body;
+        q->body = (struct buf){ .max = q->body.max };
+    }
+    buf_done(&q->body);
+    if (cell->spare == NULL)
+        cell->spare = q;
+    else
+        free(q);
+}
+
+/* Takes bytes out of the ring until a frame is whole. NULL: the ring is empty. */
+static struct queued *
+receive(struct cell *cell)
+{
+    uint8_t *into;
+    size_t wants;
+
+    while ((wants = frame_reader_wants(&cell->reader, &into)) > 0) {
+        size_t n = ring_take(&cell->channel.in, into, wants);
+        if (n == 0)
+            return NULL;
+        channel_wake_host(&cell->channel, CHANNEL_WANTS_SPACE, cell->event_fd);
+        if (frame_reader_got(&cell->reader, n))
+            return queued_new(cell);
+    }
+    /* The host is trusted: a broken stream is a bug of ours, or no memory. */
+    death_note(GBX_ECRASHED, CHANNEL_NOTE_NONE, 0, 0,
+        cell->reader.why != NULL ? cell->reader.why : "broken stream", span_of(NULL, 0));
+}
+
+static void
+enqueue(struct cell *cell, struct queued *q)
+{
+    *cell->last = q;
+    cell->last = &q->next;
+}
+
+/* Where a frame may run: an answer for whom it is awaited; a settlement when no guest code is
+ * on the stack; a request in the host function that sent it, or further out. */
+static bool
+may_run(const struct cell *cell, const struct frame *frame)
+{
+    if (frame->type == MESSAGE_ANSWER)
+        return frame->id == cell->awaited;
+    if (frame->type == MESSAGE_SETTLE)
+        return cell->nesting == 0;
+    return frame->nesting >= cell->nesting;
+}
+
+static struct queued *
+dequeue(struct cell *cell)
+{
+    struct queued **at = &cell->first;
+
+    while (*at != NULL && !may_run(cell, &(*at)->frame))
+        at = &(*at)->next;
+    struct queued *q = *at;
+    if (q == NULL)
+        return NULL;
+    *at = q->next;
+    if (q->next == NULL)
+        cell->last = at;
+    q->next = NULL;
+    return q;
+}
+
+void
+link_poll(struct cell *cell)
+{
+    struct queued *q;
+
+    while (ring_used(&cell->channel.in) > 0 && (q = receive(cell)) != NULL) {
+        if (serve_urgent(cell, &q->frame))
+            queued_free(cell, q);
+        else
+            enqueue(cell, q);
+    }
+    snapshot_reap(cell);
+}
+
+void
+link_wait(struct cell *cell, uint64_t timeout_ns)
+{
+    uint64_t start = now_ns(), spun = 0;
+
+    if (!spinner_spin(&cell->spinner, &cell->channel, CHANNEL_WANTS_DATA, &spun) &&
+        spun < timeout_ns)
+        channel_cell_sleep(&cell->channel, CHANNEL_WANTS_DATA,
+            timeout_ns == UINT64_MAX ? UINT64_MAX : timeout_ns - spun);
+    spinner_learn(&cell->spinner, now_ns() - start);
+}
+
+/* The next frame that may run now, without waiting. */
+static struct queued *
+ready(struct cell *cell)
+{
+    struct queued *q = dequeue(cell);
+
+    if (q != NULL)
+        return q;
+    while (ring_used(&cell->channel.in) > 0 && (q = receive(cell)) != NULL) {
+        if (serve_urgent(cell, &q->frame))
+            queued_free(cell, q);
+        else if (may_run(cell, &q->frame))
+            return q;
+        else
+            enqueue(cell, q);
+    }
+    return NULL;
+}
+
+struct queued *
+link_next(struct cell *cell, uint64_t timeout_ns)
+{
+    struct queued *q = ready(cell);
+
+    if (q == NULL && timeout_ns > 0) {
+        link_wait(cell, timeout_ns);
+        q = ready(cell);
+    }
+    return q;
+}
+
+/* --- out ------------------------------------------------------------------------------------
+ */
+
+void
+link_send(struct cell *cell)
+{
+    struct buf out = cell->out;
+    size_t sent = 0;
+
+    /* Building it may have failed; what must be told cannot be. */
+    if (out.failed)
+        death_note(GBX_EMEMORY, CHANNEL_NOTE_ALLOCATION, cell->memory_limit_bytes, 0,
+            "no memory for an answer", span_of(NULL, 0));
+    cell->out = (struct buf){ .max = out.max };
+    for (;;) {
+        sent += ring_put(&cell->channel.out, span_of(out.p + sent, out.len - sent));
+        ring_publish(&cell->channel.out);
+        channel_wake_host(&cell->channel, CHANNEL_WANTS_DATA, cell->event_fd);
+        if (sent == out.len)
+            break;
+        watch_waiting(true);
+        struct queued *q;
+        while (ring_used(&cell->channel.in) > 0 && (q = receive(cell)) != NULL)
+            enqueue(cell, q);
+        uint64_t spun = 0;
+        if (!spinner_spin(&cell->spinner, &cell->channel,
+                CHANNEL_WANTS_SPACE | CHANNEL_WANTS_DATA, &spun))
+            channel_cell_sleep(
+                &cell->channel, CHANNEL_WANTS_SPACE | CHANNEL_WANTS_DATA, UINT64_MAX);
+        watch_waiting(false);
+    }
+    /* A small buffer is kept, unless a frame was built meanwhile. */
+    if (cell->out.p == NULL && out.capacity <= FRAME_KEPT_BYTES) {
+        cell->out = out;
+        cell->out.len = 0;
+    } else {
+        buf_done(&out);
+    }
+}

@@ -1,0 +1,116 @@
+/* run.c - a cell's life: bind the channel, seal, serve until the end. */
+#include "cell/cell.h"
+
+#include "base/clock.h"
+#include "sandbox/sandbox.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+static struct cell the_cell;
+
+/* There is no host to tell: the template reports the exit code. */
+static __attribute__((noreturn)) void
+fail_early(const char *what)
+{
+    char text[160];
+
+    (void)snprintf(text, sizeof text, "%s: %s", what, strerror(errno));
+    death_note(GBX_ESYS, CHANNEL_NOTE_NONE, 0, 0, text, span_of(NULL, 0));
+}
+
+static void
+on_sigchld(int signal)
+{
+    (void)signal; /* only there to end a sleep: a snapshot child has ended */
+}
+
+static void
+start(struct cell *cell, const struct cell_start *s)
+{
+    struct sigaction chld = { .sa_handler = on_sigchld };
+    uint64_t seed;
+
+    if (!channel_map(&cell->channel, s->memory_fd, false))
+        fail_early("cannot map the channel");
+    death_bind(&cell->channel);
+    (void)prctl(PR_SET_NAME, "gbx-cell");
+    cell->last = &cell->first;
+    cell->event_fd = s->event_fd;
+    cell->memory_limit_bytes = s->memory_limit_bytes;
+    cell->out.max = MESSAGE_BYTES_MAX;
+    cell->tasks.max = cell->callbacks.max = PROMISES_MAX;
+    frame_reader_init(&cell->reader, TO_CELL);
+    (void)sigaction(SIGCHLD, &chld, NULL);
+    if (getrandom(&seed, sizeof seed, 0) != sizeof seed)
+        fail_early("cannot draw a random seed");
+    engine_after_fork(&cell_hooks, cell, seed, (s->flags & TEMPLATE_CONSOLE) != 0);
+    if (!watch_start(cell))
+        fail_early("cannot start the watchdog thread");
+    /* The event fd moves to a fixed place and every other one goes. */
+    const char *error = sandbox_seal_cell(&(struct sandbox_cell){ .keep_fd = &cell->event_fd,
+        .memory_limit_bytes = s->memory_limit_bytes,
+        .data_bytes = s->data_bytes,
+        .address_bytes = s->address_bytes });
+    if (error != NULL)
+        fail_early(error);
+}
+
+/* What V8 posted to itself runs under a deadline too: finalizers are guest code. */
+static void
+pump(struct cell *cell)
+{
+    struct task *task = task_new(cell, 0, PUMP_WALL_US, 0);
+
+    if (task == NULL)
+        return;
+    task->answered = true;
+    task_enter(cell, task);
+    while (engine_pump() && !watch_fired())
+        ;
+    task_leave(cell, task);
+    if (cell->memory.passed)
+        cell_hooks.fatal(cell, true, NULL, NULL);
+    task_unref(cell, task);
+}
+
+static uint64_t
+idle_timeout_ns(struct cell *cell)
+{
+    uint64_t timeout = task_next_ns(cell);
+    uint64_t task_us = engine_next_task_us();
+
+    if (task_us != UINT64_MAX && task_us * 1000 < timeout)
+        timeout = task_us * 1000;
+    if (cell->snapshot_child != 0 && timeout > SNAPSHOT_LOOK_US * 1000ull)
+        timeout = SNAPSHOT_LOOK_US * 1000ull;
+    return timeout;
+}
+
+void
+cell_run(const struct cell_start *s)
+{
+    struct cell *cell = &the_cell;
+
+    start(cell, s);
+    for (;;) {
+        struct queued *q = link_next(cell, idle_timeout_ns(cell));
+        if (q != NULL) {
+            serve(cell, &q->frame);
+            queued_free(cell, q);
+        }
+        if (engine_next_task_us() == 0)
+            pump(cell);
+        if (q != NULL && cell->tasks.live == 0 && cell->snapshot_child == 0)
+            continue; /* the hot path: nothing can have expired */
+        if (atomic_load(&cell->channel.shared->stop) != atomic_load(&cell->stop_seen))
+            task_stop_all(cell);
+        task_expire(cell, GBX_OK);
+        snapshot_reap(cell);
+    }
+}

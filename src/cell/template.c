@@ -1,0 +1,174 @@
+/* template.c - one isolate, warm and never used; forks cells on demand and tells how they end.
+ */
+#include "cell/cell.h"
+
+#include "base/fd.h"
+#include "sandbox/sandbox.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+struct child {
+    pid_t pid;
+    uint32_t id; /* the host's number for the cell */
+};
+
+struct template
+{
+    int socket, host_fd, signal_fd;
+    struct cell_start start;
+    struct child *children; /* alive; unordered */
+    size_t count, capacity;
+};
+
+static void
+send_text(const struct template *t, bool failed, const char *text)
+{
+    struct control packet = { .kind = CONTROL_READY, .fds = { -1, -1 } };
+
+    packet.number[0] = failed;
+    (void)snprintf(packet.text, sizeof packet.text, "%s", text);
+    (void)control_send(t->socket, &packet);
+}
+
+static void
+cell_main(const struct template *t, pid_t parent, const struct control *order)
+{
+    struct cell_start start = t->start;
+    sigset_t none;
+
+    if (!sandbox_die_with(parent))
+        _exit(CELL_EXIT_DONE);
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    start.memory_fd = order->fds[0];
+    start.event_fd = order->fds[1];
+    cell_run(&start);
+}
+
+static void
+serve_fork(struct template *t, const struct control *order)
+{
+    struct control answer = { .kind = CONTROL_FORKED, .id = order->id, .fds = { -1, -1 } };
+    pid_t self = getpid(), pid = -1;
+
+    if (t->count == t->capacity) {
+        size_t want = t->capacity == 0 ? 64 : t->capacity * 2;
+        struct child *children = realloc(t->children, want * sizeof *children);
+        if (children != NULL) {
+            t->children = children;
+            t->capacity = want;
+        }
+    }
+    if (t->count == t->capacity)
+        errno = ENOMEM;
+    else
+        pid = fork();
+    if (pid == 0)
+        cell_main(t, self, order);
+    if (pid < 0) {
+        answer.number[0] = (uint64_t)errno;
+    } else {
+        t->children[t->count++] = (struct child){ pid, order->id };
+        answer.number[1] = (uint64_t)pid;
+        answer.fds[0] = (int)syscall(SYS_pidfd_open, pid, 0);
+        if (answer.fds[0] < 0) {
+            answer.number[0] = (uint64_t)errno;
+            (void)kill(pid, SIGKILL);
+        }
+    }
+    (void)control_send(t->socket, &answer);
+    fd_close(&answer.fds[0]);
+}
+
+static void
+reap(struct template *t)
+{
+    struct signalfd_siginfo info;
+    pid_t pid;
+    int status;
+
+    while (read(t->signal_fd, &info, sizeof info) > 0)
+        ;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        for (size_t i = 0; i < t->count; i++) {
+            if (t->children[i].pid != pid)
+                continue;
+            struct control packet = { .kind = CONTROL_EXITED, .fds = { -1, -1 } };
+            packet.id = t->children[i].id;
+            packet.number[0] = (uint64_t)(uint32_t)status;
+            t->children[i] = t->children[--t->count];
+            (void)control_send(t->socket, &packet);
+            break;
+        }
+    }
+}
+
+/* Becomes what every cell of this template starts as. */
+static void
+warm(struct template *t, const struct control *order)
+{
+    struct engine_config config = {
+        .memory_limit_bytes = order->number[TEMPLATE_MEMORY_LIMIT],
+        .stack_limit_bytes = order->number[TEMPLATE_STACK_LIMIT],
+        .value_bytes_max = VALUE_BYTES_MAX,
+    };
+    sigset_t chld;
+    const char *error = engine_isolate_new(&config);
+
+    t->start.memory_limit_bytes = config.memory_limit_bytes;
+    t->start.flags = (uint32_t)order->number[TEMPLATE_FLAGS];
+    (void)signal(SIGCHLD, SIG_DFL);
+    (void)sigemptyset(&chld);
+    (void)sigaddset(&chld, SIGCHLD);
+    (void)sigprocmask(SIG_BLOCK, &chld, NULL);
+    t->signal_fd = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (error == NULL && t->signal_fd < 0)
+        error = "cannot make a signalfd";
+    if (error == NULL && !sandbox_memory_in_use(&t->start.data_bytes, &t->start.address_bytes))
+        error = "cannot read /proc/self/statm; is /proc mounted?";
+    send_text(t, error != NULL, error != NULL ? error : engine_version());
+    if (error != NULL)
+        _exit(CELL_EXIT_NOTED);
+}
+
+void
+template_run(const struct control *order, int host_fd)
+{
+    struct template t = { .socket = order->fds[0], .host_fd = host_fd, .signal_fd = -1 };
+
+    (void)prctl(PR_SET_NAME, "gbx-template");
+    (void)close(ZYGOTE_CONTROL_FD);
+    warm(&t, order);
+    for (;;) {
+        struct pollfd fds[] = { { .fd = t.socket, .events = POLLIN },
+            { .fd = t.signal_fd, .events = POLLIN }, { .fd = t.host_fd, .events = POLLIN } };
+        if (poll(fds, 3, -1) < 0 && errno != EINTR)
+            _exit(CELL_EXIT_NOTED);
+        if (fds[2].revents != 0)
+            _exit(CELL_EXIT_DONE);
+        if (fds[1].revents != 0)
+            reap(&t);
+        if (fds[0].revents == 0)
+            continue;
+        struct control packet;
+        int error = control_receive(t.socket, &packet, false);
+        if (error == EAGAIN)
+            continue;
+        if (error != 0)
+            _exit(
+                CELL_EXIT_DONE); /* the host has closed this template; its cells die with us */
+        if (packet.kind == CONTROL_FORK)
+            serve_fork(&t, &packet);
+        for (int i = 0; i < 2; i++)
+            fd_close(&packet.fds[i]);
+    }
+}

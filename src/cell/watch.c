@@ -1,0 +1,236 @@
+/* watch.c - the thread that watches the clocks while the engine's thread runs guest code.
+ *
+ * The engine's thread publishes when it runs and until when (`state`, `wall_at`, `cpu_at`); the
+ * watchdog sleeps until the earlier of the two and looks again. Arming makes no system call
+ * unless the watchdog sleeps past the new deadline: calls that follow one another, all with the
+ * same limit, wake it about once per limit.
+ *
+ * When a clock runs out it fires, in steps: it asks the engine for an interrupt, so that the
+ * guest's stack can be noted; if no safe point comes, it terminates the script; if the script
+ * (or a builtin that never polls) goes on, it ends the process. The host stands behind all of
+ * this with SIGKILL.
+ */
+#include "cell/cell.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* `state` is (generation << 2 | phase). Only the engine's thread starts a generation; the
+ * watchdog may only turn ARMED into FIRING and FIRING into FIRED of the same one. */
+enum phase {
+    IDLE,
+    ARMED,
+    FIRING, /* the watchdog is calling the engine: disarming waits for it */
+    FIRED,
+};
+
+static struct {
+    struct cell *cell;
+    clockid_t cpu_clock; /* of the engine's thread */
+    _Atomic uint32_t state;
+    _Atomic uint64_t wall_at_ns, cpu_at_ns;
+    _Atomic uint64_t sleeps_until_ns; /* on CLOCK_MONOTONIC; UINT64_MAX: until an alarm */
+    _Atomic int32_t reason;           /* of the firing; a gbx_status */
+    _Atomic bool waiting;             /* for the host */
+} watch;
+
+uint64_t
+watch_cpu_ns(void)
+{
+    return clock_ns_of(CLOCK_THREAD_CPUTIME_ID);
+}
+
+/* --- the engine's side ----------------------------------------------------------------------
+ */
+
+void
+watch_arm(uint64_t wall_at_ns, uint64_t cpu_at_ns)
+{
+    uint32_t state = atomic_load_explicit(&watch.state, memory_order_relaxed);
+    uint64_t earliest = wall_at_ns;
+
+    GBX_CHECK((state & 3) == IDLE);
+    atomic_store_explicit(&watch.wall_at_ns, wall_at_ns, memory_order_relaxed);
+    atomic_store_explicit(&watch.cpu_at_ns, cpu_at_ns, memory_order_relaxed);
+    if (cpu_at_ns != UINT64_MAX) {
+        uint64_t used = watch_cpu_ns(), now = now_ns();
+        uint64_t cpu_end = now + (cpu_at_ns > used ? cpu_at_ns - used : 0);
+        earliest = cpu_end < earliest ? cpu_end : earliest;
+    }
+    /* Sequentially consistent: either the watchdog sees ARMED, or we see how long it sleeps. */
+    atomic_store(&watch.state, ((state | 3) + 1) | ARMED);
+    if (earliest < atomic_load(&watch.sleeps_until_ns))
+        channel_alarm(&watch.cell->channel);
+}
+
+gbx_status
+watch_disarm(void)
+{
+    uint32_t state = atomic_load(&watch.state);
+    uint32_t armed = (state & ~3u) | ARMED;
+
+    if (atomic_compare_exchange_strong(&watch.state, &armed, state & ~3u))
+        return GBX_OK;
+    while ((atomic_load(&watch.state) & 3) == FIRING)
+        (void)sched_yield();
+    gbx_status reason = atomic_load(&watch.reason);
+    atomic_store(&watch.state, state & ~3u);
+    return reason;
+}
+
+bool
+watch_fired(void)
+{
+    return (atomic_load(&watch.state) & 3) >= FIRING;
+}
+
+void
+watch_waiting(bool waiting)
+{
+    atomic_store(&watch.waiting, waiting);
+}
+
+/* --- the watchdog's side --------------------------------------------------------------------
+ */
+
+static uint64_t
+cpu_now(void)
+{
+    return clock_ns_of(watch.cpu_clock);
+}
+
+/* Why what runs must stop now, or GBX_OK and when to look again. */
+static gbx_status
+verdict(uint64_t *look_ns)
+{
+    uint64_t wall_at = atomic_load(&watch.wall_at_ns);
+    uint64_t cpu_at = atomic_load(&watch.cpu_at_ns);
+    uint64_t now = now_ns();
+
+    *look_ns = wall_at;
+    if (atomic_load(&watch.cell->channel.shared->stop) != atomic_load(&watch.cell->stop_seen))
+        return GBX_ETERMINATED;
+    if (now >= wall_at)
+        return GBX_ETIMEOUT;
+    if (cpu_at != UINT64_MAX) {
+        uint64_t used = cpu_now();
+        if (used >= cpu_at)
+            return GBX_ECPU;
+        /* One thread burns at most one second of CPU in a second. */
+        if (now + (cpu_at - used) < *look_ns)
+            *look_ns = now + (cpu_at - used);
+    }
+    return GBX_OK;
+}
+
+static void
+sleep_until(uint64_t when_ns, uint32_t alarm)
+{
+    struct channel_shared *shared = watch.cell->channel.shared;
+    struct timespec t = { (time_t)(when_ns / 1000000000u), (long)(when_ns % 1000000000u) };
+
+    /* FUTEX_WAIT_BITSET takes an absolute time. */
+    (void)syscall(SYS_futex, &shared->alarm, FUTEX_WAIT_BITSET, alarm,
+        when_ns == UINT64_MAX ? NULL : &t, NULL, FUTEX_BITSET_MATCH_ANY);
+}
+
+/* Waits for the fired generation to end, ever less politely. `from_ns`: when it fired. */
+static void
+escalate(uint32_t fired, gbx_status reason, uint64_t from_ns)
+{
+    uint64_t kill_at = from_ns + STOP_GRACE_US * 1000;
+    bool terminated = false;
+
+    while (atomic_load(&watch.state) == fired) {
+        uint64_t now = now_ns();
+        /* Who waits for the host does not run. */
+        if (atomic_load(&watch.waiting))
+            kill_at = now + STOP_GRACE_US * 1000;
+        if (now >= kill_at)
+            death_note(reason, CHANNEL_NOTE_NONE, 0, 0,
+                "the script could not be interrupted, so its process was ended",
+                span_of(NULL, 0));
+        if (!terminated && now >= from_ns + STOP_STACK_US * 1000) {
+            engine_terminate();
+            terminated = true;
+        }
+        uint64_t look = terminated ? kill_at : from_ns + STOP_STACK_US * 1000;
+        sleep_until(look < now + 1000000 ? look : now + 1000000,
+            atomic_load(&watch.cell->channel.shared->alarm));
+    }
+}
+
+static void
+fire(uint32_t armed, gbx_status reason)
+{
+    uint32_t firing = (armed & ~3u) | FIRING, fired = (armed & ~3u) | FIRED;
+
+    if (!atomic_compare_exchange_strong(&watch.state, &armed, firing))
+        return;
+    atomic_store(&watch.reason, reason);
+    engine_interrupt();
+    atomic_store(&watch.state, fired);
+    escalate(fired, reason, now_ns());
+}
+
+static void *
+watchdog(void *unused)
+{
+    struct channel_shared *shared = watch.cell->channel.shared;
+    uint32_t seen = 0;
+
+    (void)unused;
+    for (;;) {
+        atomic_store(&shared->alarm_wanted, 1);
+        uint32_t alarm = atomic_load(&shared->alarm);
+        uint32_t state = atomic_load(&watch.state);
+        uint64_t look = UINT64_MAX;
+
+        if ((state & 3) == ARMED) {
+            /* An alarm is how the host says that something urgent lies in the ring. */
+            if (alarm != seen)
+                engine_interrupt();
+            gbx_status reason = verdict(&look);
+            if (reason != GBX_OK) {
+                fire(state, reason);
+                continue;
+            }
+        }
+        seen = alarm;
+        atomic_store(&watch.sleeps_until_ns, look);
+        if (atomic_load(&watch.state) == state)
+            sleep_until(look, alarm);
+        atomic_store(&watch.sleeps_until_ns, 0);
+    }
+    return NULL;
+}
+
+bool
+watch_start(struct cell *cell)
+{
+    pthread_attr_t attr;
+    pthread_t thread;
+    sigset_t all, before;
+
+    watch.cell = cell;
+    if (pthread_getcpuclockid(pthread_self(), &watch.cpu_clock) != 0)
+        return false;
+    if (pthread_attr_init(&attr) != 0)
+        return false;
+    (void)pthread_attr_setstacksize(&attr, WATCH_STACK_BYTES);
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&thread, &attr, watchdog, NULL);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    (void)pthread_attr_destroy(&attr);
+    errno = error;
+    return error == 0;
+}

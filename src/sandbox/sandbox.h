@@ -1,0 +1,36 @@
+/* sandbox.h - the walls around a process, behind a few functions.
+ *
+ * Runs in:  zygote, template, cell, snapshot child.
+ * Trusts:   nothing that runs after it.
+ * Threads:  called once per process, before guest code runs.
+ */
+#ifndef SANDBOX_SANDBOX_H
+#define SANDBOX_SANDBOX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct sandbox_cell {
+    int *keep_fd; /* the one descriptor that a cell keeps; moved to a low number */
+    uint64_t memory_limit_bytes; /* of the guest */
+    uint64_t data_bytes;    /* VmData and VmSize of the template when it forked: what the */
+    uint64_t address_bytes; /* engine itself takes, on top of which the guest's limit goes */
+};
+
+/* Walls a cell in. NULL, or which step failed (errno says why): then no guest code may run. */
+const char *sandbox_seal_cell(const struct sandbox_cell *cell);
+
+/* Die with the process that forked us; false if it has died already. `parent` is its pid. */
+bool sandbox_die_with(int parent);
+
+/* Closes every descriptor from `first` on. */
+void sandbox_close_from(unsigned first);
+
+/* A snapshot child needs memory of its own: lifts the soft limits to the hard ones. */
+void sandbox_raise_memory(void);
+
+/* Bytes of private writable memory and of address space of this process, as the kernel counts
+ * them for RLIMIT_DATA and RLIMIT_AS. False with errno. */
+bool sandbox_memory_in_use(uint64_t *data_bytes, uint64_t *address_bytes);
+
+#endif
