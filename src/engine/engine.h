@@ -35,6 +35,9 @@ int glovebox_main(int argc, char **argv);
  * we were compiled with, in the same form. */
 const char *engine_version(void);
 const char *engine_version_built_for(void);
+/* NULL if an engine of version `running` can serve a build for `built_for`, else one line that
+ * names both; valid until the next call. */
+const char *engine_version_mismatch(const char *running, const char *built_for);
 
 /* Starts V8 once per process, single-threaded, our own platform. Answers NULL, or one line that
  * says why this binary can't be the engine: another V8 version (both are named), or an
@@ -187,6 +190,8 @@ void engine_set_function(
 /* Settles a promise of ENGINE_ANSWER_PROMISE and runs microtasks. `answer` is VALUE or THROW.
  * False: no such promise (already settled, or context gone). */
 bool engine_settle(uint32_t promise, const struct engine_answer *answer);
+/* Nobody waits for the ENGINE_PENDING outcome of `call` any more: hooks.settled won't tell. */
+void engine_abandon(uint32_t call);
 /* Drops a reference; unknown ids are ignored. */
 void engine_reference_free(uint32_t reference);
 /* Runs tasks that V8 posted (wasm compilation, Atomics.waitAsync, inspector, finalizers), and
@@ -217,7 +222,7 @@ struct engine_statistics {
     uint64_t contexts, detached_contexts; /* counts */
     uint64_t collections, collection_us;  /* count and time of garbage collections so far */
 };
-void engine_statistics(struct engine_statistics *out);
+void engine_measure(struct engine_statistics *out);
 /* Full garbage collection, for the host only. */
 void engine_collect(void);
 

@@ -12,7 +12,6 @@
 
 #include "engine/engine.h"
 
-#include <atomic>
 #include <memory>
 #include <v8.h>
 
@@ -54,12 +53,106 @@ void inspector_context_destroyed(uint32_t id, v8::Local<v8::Context> context);
 /* Gives `context` the console of ours, whose calls reach hooks.console when eng.console. */
 void install_console(v8::Local<v8::Context> context);
 
+/* --- call.cc -------------------------------------------------------------------------- */
+
+/* One entry from outside into guest code: scopes, and a count that tells the outermost entry,
+ * the only one that may run microtasks, from nested ones. */
+class guest_entry
+{
+    v8::Context::Scope scope;
+
+  public:
+    explicit guest_entry(v8::Local<v8::Context> context) : scope(context)
+    {
+        eng.depth++;
+    }
+    ~guest_entry()
+    {
+        eng.depth--;
+    }
+    guest_entry(const guest_entry &) = delete;
+    guest_entry &operator=(const guest_entry &) = delete;
+};
+
+/* In an entry: runs the microtasks if the entry is the outermost one. False: terminated. */
+bool microtasks_run(void);
+/* In an entry that was terminated: has the outer entries terminated too; in the outermost one,
+ * drops the microtasks that wait, so that none of them ever runs outside of a deadline, and
+ * tells hooks.settled of the awaited promises that lost their reaction by that. */
+void entry_terminated(void);
+/* Forgets the promises that are awaited in a context that goes. */
+void awaits_forget_context(uint32_t id);
+
+/* --- reference.cc --------------------------------------------------------------------- */
+
+/* The value of a reference; empty when there is none. Needs a HandleScope. */
+v8::Local<v8::Value> reference_find(uint32_t reference);
+/* A new reference to a value; 0 when there are too many. */
+uint32_t reference_new(uint32_t context, v8::Local<v8::Value> value);
+void references_forget_context(uint32_t id);
+
+/* --- host.cc -------------------------------------------------------------------------- */
+
+/* A guest's function that calls the host's `function`. */
+v8::MaybeLocal<v8::Function> host_function(v8::Local<v8::Context> context, uint32_t function);
+void host_forget_context(uint32_t id);
+
 /* --- clone.cc ------------------------------------------------------------------------- */
 
+enum clone_end {
+    CLONE_OK,
+    CLONE_THREW,   /* guest code that ran threw or was terminated: an exception is pending */
+    CLONE_REFUSED, /* holds something that can't be copied: an exception is pending */
+    CLONE_TOO_BIG  /* past out->max or out of memory; no exception is pending */
+};
+/* Appends the structured clone of `value` to `out`. Guest code may run: getters, proxies. */
+enum clone_end clone_write(
+    v8::Local<v8::Context> context, v8::Local<v8::Value> value, struct buf *out);
+/* A value from its clone. Empty: an exception is pending, or the bytes are no clone. */
+v8::MaybeLocal<v8::Value> clone_read(v8::Local<v8::Context> context, struct span bytes);
 /* Appends `text` as UTF-8 (lone surrogates become U+FFFD), at most `limit` bytes of it, cut
  * between characters. */
 void text_append(struct buf *out, v8::Local<v8::String> text, size_t limit);
 /* A string of UTF-8 bytes; empty only when past V8's length limit. */
 v8::MaybeLocal<v8::String> text_new(struct span utf8);
+/* A string of a literal or other short, valid text of ours. */
+v8::Local<v8::String> text_of(const char *text);
+
+/* --- exception.cc --------------------------------------------------------------------- */
+
+/* Turns what `caught` holds into the outcome's end and exception: THROWN or TERMINATED. With
+ * `copy`, the exception's clone too. Resets `caught`. */
+void outcome_caught(v8::Local<v8::Context> context, v8::TryCatch &caught, bool copy,
+    struct engine_outcome *out);
+/* The same for a rejected promise's reason. */
+void outcome_rejected(
+    v8::Local<v8::Context> context, v8::Local<v8::Value> reason, struct engine_outcome *out);
+/* Our own words as the outcome's message. */
+void outcome_message(struct engine_outcome *out, enum engine_end end, const char *message);
+/* The Error that a failed host function makes in the guest. */
+v8::Local<v8::Value> host_error(
+    v8::Local<v8::Context> context, struct span name, struct span message);
+
+/* --- module.cc ------------------------------------------------------------------------ */
+
+/* Compiles and runs; empty when an exception is pending. A module's value is its promise. */
+v8::MaybeLocal<v8::Value> script_run(
+    v8::Local<v8::Context> context, const struct engine_source *source);
+v8::MaybeLocal<v8::Value> module_run(
+    v8::Local<v8::Context> context, const struct engine_source *source);
+/* Answers import() of `isolate` with a rejected promise. */
+void module_install(v8::Isolate *isolate);
+
+/* --- memory.cc ------------------------------------------------------------------------ */
+
+/* Ends the process by hooks.fatal, or by a line on stderr where no hooks are bound. */
+[[noreturn]] void memory_fatal(bool out_of_memory, const char *location, const char *detail);
+/* Handlers of the process, before the first isolate. */
+void memory_boot(void);
+/* What an isolate with the limits of eng.config is made with, and what it is given then. */
+void memory_params(v8::Isolate::CreateParams *params);
+void memory_install(v8::Isolate *isolate);
+/* Measures the heap anew as what the limits count from: after the warm-up. */
+void memory_measure(void);
 
 #endif

@@ -1,0 +1,211 @@
+/* exception.cc - a guest's exception as texts and numbers.
+ *
+ * Runs in:  cell, template.
+ * Trusts:   nothing about the exception: it is what a guest threw.
+ * Threads:  the engine's thread only.
+ *
+ * Guest code runs here in two places, both inside the call whose deadline is armed: an error's
+ * `stack` (Error.prepareStackTrace, or a getter in its place), and the getters of an exception
+ * that is copied. All else reads data properties and what V8 noted when the exception was made.
+ */
+#include "engine/priv.h"
+
+#include "base/check.h"
+#include "base/limits.h"
+
+#include <algorithm>
+
+enum {
+    PROTOTYPES_MAX = 16 /* levels of error classes that are searched for a name */
+};
+
+void
+engine_outcome_init(struct engine_outcome *out, uint64_t value_bytes_max)
+{
+    memset(out, 0, sizeof *out);
+    out->value.max = value_bytes_max;
+    out->exception.name.max = EXCEPTION_NAME_MAX;
+    out->exception.message.max = EXCEPTION_TEXT_MAX;
+    out->exception.stack.max = EXCEPTION_TEXT_MAX;
+    out->exception.file.max = EXCEPTION_NAME_MAX;
+    out->exception.source_line.max = EXCEPTION_NAME_MAX;
+}
+
+void
+engine_outcome_done(struct engine_outcome *out)
+{
+    buf_done(&out->value);
+    buf_done(&out->exception.name);
+    buf_done(&out->exception.message);
+    buf_done(&out->exception.stack);
+    buf_done(&out->exception.file);
+    buf_done(&out->exception.source_line);
+}
+
+void
+outcome_message(struct engine_outcome *out, enum engine_end end, const char *message)
+{
+    out->end = end;
+    out->value.len = 0;
+    out->value.failed = false;
+    out->exception.message.len = 0;
+    buf_text(&out->exception.message, message);
+}
+
+/* Marks the errors that failed host functions made. Guests can't see or set a private. */
+static v8::Local<v8::Private>
+host_mark(void)
+{
+    return v8::Private::ForApi(eng.isolate, text_of("glovebox:from-host"));
+}
+
+/* Appends the string that `key` has as plain data on the object or its prototypes. False, and
+ * no guest code run, when it is something else. */
+static bool
+data_text(v8::Local<v8::Context> context, v8::Local<v8::Value> object, const char *key,
+    struct buf *out)
+{
+    v8::Local<v8::String> name = text_of(key), value_key = text_of("value");
+
+    for (int level = 0; level < PROTOTYPES_MAX; level++) {
+        v8::Local<v8::Value> descriptor, value;
+        if (!object->IsObject() || object->IsProxy() ||
+            !object.As<v8::Object>()
+                 ->GetOwnPropertyDescriptor(context, name)
+                 .ToLocal(&descriptor))
+            return false;
+        if (!descriptor->IsObject()) {
+            object = object.As<v8::Object>()->GetPrototypeV2();
+            continue;
+        }
+        v8::Local<v8::Object> fields = descriptor.As<v8::Object>();
+        if (!fields->HasOwnProperty(context, value_key).FromMaybe(false) ||
+            !fields->Get(context, value_key).ToLocal(&value) || !value->IsString())
+            return false;
+        text_append(out, value.As<v8::String>(), out->max);
+        return true;
+    }
+    return false;
+}
+
+static void
+position_fill(v8::Local<v8::Context> context, v8::Local<v8::Message> message,
+    struct engine_exception *out)
+{
+    v8::Local<v8::Value> file = message->GetScriptResourceName();
+    v8::Local<v8::String> line;
+
+    out->line =
+        static_cast<uint32_t>(std::max(message->GetLineNumber(context).FromMaybe(0), 0));
+    if (out->line == 0)
+        return;
+    out->column =
+        static_cast<uint32_t>(std::max(message->GetStartColumn(context).FromMaybe(-1) + 1, 0));
+    if (file->IsString())
+        text_append(&out->file, file.As<v8::String>(), out->file.max);
+    if (message->GetSourceLine(context).ToLocal(&line))
+        text_append(&out->source_line, line, out->source_line.max);
+}
+
+/* What V8 says of a value that is no error, without running code of its: "Uncaught 42". */
+static void
+plain_fill(v8::Local<v8::Message> message, struct engine_exception *out)
+{
+    if (!message.IsEmpty())
+        text_append(&out->message, message->Get(), out->message.max);
+}
+
+static void
+error_fill(v8::Local<v8::Context> context, v8::Local<v8::Value> error,
+    v8::Local<v8::Message> message, struct engine_exception *out)
+{
+    v8::Local<v8::Value> stack;
+
+    if (!data_text(context, error, "name", &out->name))
+        text_append(&out->name, error.As<v8::Object>()->GetConstructorName(), out->name.max);
+    if (!data_text(context, error, "message", &out->message))
+        plain_fill(message, out);
+    if (v8::TryCatch::StackTrace(context, error).ToLocal(&stack) && stack->IsString())
+        text_append(&out->stack, stack.As<v8::String>(), out->stack.max);
+    out->from_host = error.As<v8::Object>()->HasPrivate(context, host_mark()).FromMaybe(false);
+}
+
+/* The texts of `exception`, then its clone. */
+static void
+thrown_fill(v8::Local<v8::Context> context, v8::Local<v8::Value> exception,
+    v8::Local<v8::Message> message, bool copy, struct engine_outcome *out)
+{
+    v8::TryCatch caught(eng.isolate);
+
+    out->end = ENGINE_THROWN;
+    out->value.len = 0;
+    out->value.failed = false;
+    if (!message.IsEmpty())
+        position_fill(context, message, &out->exception);
+    if (exception->IsNativeError())
+        error_fill(context, exception, message, &out->exception);
+    else
+        plain_fill(message, &out->exception);
+    if (copy && !caught.HasTerminated() &&
+        clone_write(context, exception, &out->value) != CLONE_OK)
+        out->value.len = 0;
+    if (caught.HasTerminated())
+        outcome_message(out, ENGINE_TERMINATED, "");
+}
+
+void
+outcome_caught(
+    v8::Local<v8::Context> context, v8::TryCatch &caught, bool copy, struct engine_outcome *out)
+{
+    v8::Local<v8::Value> exception = caught.Exception();
+    v8::Local<v8::Message> message = caught.Message();
+
+    if (caught.HasTerminated() || !caught.HasCaught()) {
+        outcome_message(out, ENGINE_TERMINATED, "");
+        return;
+    }
+    caught.Reset();
+    thrown_fill(context, exception, message, copy, out);
+}
+
+void
+outcome_rejected(
+    v8::Local<v8::Context> context, v8::Local<v8::Value> reason, struct engine_outcome *out)
+{
+    thrown_fill(context, reason, v8::Exception::CreateMessage(eng.isolate, reason), true, out);
+}
+
+static bool
+named(struct span name, const char *what)
+{
+    return name.len == strlen(what) && memcmp(name.p, what, name.len) == 0;
+}
+
+v8::Local<v8::Value>
+host_error(v8::Local<v8::Context> context, struct span name, struct span message)
+{
+    v8::Local<v8::String> text, own_name;
+    v8::Local<v8::Value> error;
+
+    if (!text_new(message).ToLocal(&text))
+        text = v8::String::Empty(eng.isolate);
+    if (named(name, "TypeError"))
+        error = v8::Exception::TypeError(text);
+    else if (named(name, "RangeError"))
+        error = v8::Exception::RangeError(text);
+    else if (named(name, "SyntaxError"))
+        error = v8::Exception::SyntaxError(text);
+    else if (named(name, "ReferenceError"))
+        error = v8::Exception::ReferenceError(text);
+    else {
+        error = v8::Exception::Error(text);
+        if (name.len > 0 && !named(name, "Error") && text_new(name).ToLocal(&own_name))
+            (void)error.As<v8::Object>()
+                ->DefineOwnProperty(context, text_of("name"), own_name, v8::DontEnum)
+                .FromMaybe(false);
+    }
+    (void)error.As<v8::Object>()
+        ->SetPrivate(context, host_mark(), v8::True(eng.isolate))
+        .FromMaybe(false);
+    return error;
+}

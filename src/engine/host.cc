@@ -1,0 +1,193 @@
+/* host.cc - the guest calls out: host functions, and promises that the host keeps later.
+ *
+ * Runs in:  cell.
+ * Threads:  the engine's thread only.
+ */
+#include "engine/priv.h"
+
+#include "base/limits.h"
+
+#include <unordered_map>
+
+struct host_promise {
+    uint32_t context;
+    v8::Global<v8::Promise::Resolver> resolver;
+};
+
+/* Keyed by the ids that the hook chose. */
+static std::unordered_map<uint32_t, struct host_promise> promises;
+
+/* Buffers for the arguments of calls that are under way, one per level of nesting, kept for the
+ * next call. Deeper levels get one of their own. */
+enum {
+    KEPT_LEVELS = 4
+};
+static struct buf kept[KEPT_LEVELS];
+static uint32_t level;
+
+namespace
+{
+
+class argument_buffer
+{
+    struct buf own = {};
+    struct buf *used;
+
+  public:
+    argument_buffer() : used(level < KEPT_LEVELS ? &kept[level] : &own)
+    {
+        level++;
+        used->len = 0;
+        used->failed = false;
+        used->max = MESSAGE_BYTES_MAX;
+    }
+    ~argument_buffer()
+    {
+        level--;
+        if (used == &own || used->capacity > FRAME_KEPT_BYTES)
+            buf_done(used);
+    }
+    argument_buffer(const argument_buffer &) = delete;
+    argument_buffer &operator=(const argument_buffer &) = delete;
+
+    struct buf *get()
+    {
+        return used;
+    }
+};
+
+} /* namespace */
+
+/* A length, then the clone. False: an exception is pending. */
+static bool
+argument_write(v8::Local<v8::Context> context, v8::Local<v8::Value> value, struct buf *out)
+{
+    size_t at = out->len;
+
+    buf_u32(out, 0);
+    enum clone_end end = out->failed ? CLONE_TOO_BIG : clone_write(context, value, out);
+    size_t length = out->len - at - 4;
+    if (end == CLONE_OK && length <= eng.config.value_bytes_max) {
+        auto size = static_cast<uint32_t>(length);
+        memcpy(out->p + at, &size, sizeof size);
+        return true;
+    }
+    if (end == CLONE_OK || end == CLONE_TOO_BIG)
+        eng.isolate->ThrowException(
+            v8::Exception::RangeError(text_of("the arguments of a host function are too big")));
+    return false;
+}
+
+/* A promise of the guest for an id of the host's. */
+static v8::MaybeLocal<v8::Promise>
+promise_make(v8::Local<v8::Context> context, uint32_t id)
+{
+    v8::Local<v8::Promise::Resolver> resolver;
+
+    if (promises.size() >= PROMISES_MAX) {
+        eng.isolate->ThrowException(
+            v8::Exception::RangeError(text_of("too many promises of host functions are open")));
+        return v8::MaybeLocal<v8::Promise>();
+    }
+    if (!v8::Promise::Resolver::New(context).ToLocal(&resolver))
+        return v8::MaybeLocal<v8::Promise>();
+    struct host_promise *promise = &promises[id];
+    promise->context = context_id(context);
+    promise->resolver.Reset(eng.isolate, resolver);
+    return resolver->GetPromise();
+}
+
+static void
+answer_take(v8::Local<v8::Context> context, const struct engine_answer *answer,
+    v8::ReturnValue<v8::Value> result)
+{
+    v8::Local<v8::Value> value;
+    v8::Local<v8::Promise> promise;
+
+    switch (answer->kind) {
+    case ENGINE_ANSWER_VALUE:
+        if (clone_read(context, answer->bytes).ToLocal(&value))
+            result.Set(value);
+        break;
+    case ENGINE_ANSWER_THROW:
+        eng.isolate->ThrowException(host_error(context, answer->name, answer->message));
+        break;
+    case ENGINE_ANSWER_PROMISE:
+        if (promise_make(context, answer->promise).ToLocal(&promise))
+            result.Set(promise);
+        break;
+    case ENGINE_ANSWER_STOP:
+        eng.isolate->TerminateExecution();
+        break;
+    }
+}
+
+static void
+called(const v8::FunctionCallbackInfo<v8::Value> &info)
+{
+    v8::Local<v8::Context> context = eng.isolate->GetCurrentContext();
+    uint32_t function = info.Data().As<v8::Uint32>()->Value();
+    auto count = static_cast<uint32_t>(info.Length());
+    struct engine_answer answer = {};
+    argument_buffer arguments;
+
+    if (count > ARGUMENTS_MAX) {
+        eng.isolate->ThrowException(v8::Exception::RangeError(
+            text_of("a host function was called with too many arguments")));
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        if (!argument_write(context, info[static_cast<int>(i)], arguments.get()))
+            return;
+    if (eng.hooks.call_host == nullptr || eng.isolate->IsExecutionTerminating())
+        return;
+    eng.hooks.call_host(eng.cell, function, count, buf_span(arguments.get()), &answer);
+    answer_take(context, &answer, info.GetReturnValue());
+}
+
+v8::MaybeLocal<v8::Function>
+host_function(v8::Local<v8::Context> context, uint32_t function)
+{
+    return v8::Function::New(context, called,
+        v8::Integer::NewFromUnsigned(eng.isolate, function), 0,
+        v8::ConstructorBehavior::kThrow);
+}
+
+bool
+engine_settle(uint32_t id, const struct engine_answer *answer)
+{
+    auto found = promises.find(id);
+
+    if (found == promises.end())
+        return false;
+    v8::HandleScope handles(eng.isolate);
+    v8::Local<v8::Context> context = context_find(found->second.context);
+    v8::Local<v8::Promise::Resolver> resolver = found->second.resolver.Get(eng.isolate);
+    promises.erase(found);
+    if (context.IsEmpty())
+        return false;
+
+    guest_entry entry(context);
+    v8::TryCatch caught(eng.isolate);
+    v8::Local<v8::Value> value = v8::Undefined(eng.isolate);
+    if (answer->kind == ENGINE_ANSWER_THROW) {
+        (void)resolver->Reject(context, host_error(context, answer->name, answer->message))
+            .FromMaybe(false);
+    } else if (clone_read(context, answer->bytes).ToLocal(&value)) {
+        (void)resolver->Resolve(context, value).FromMaybe(false);
+    } else if (!caught.HasTerminated()) {
+        v8::Local<v8::Value> why = caught.HasCaught() ? caught.Exception() : value;
+        caught.Reset();
+        (void)resolver->Reject(context, why).FromMaybe(false);
+    }
+    if (caught.HasTerminated() || !microtasks_run())
+        entry_terminated();
+    return true;
+}
+
+void
+host_forget_context(uint32_t id)
+{
+    for (auto it = promises.begin(); it != promises.end();)
+        it = it->second.context == id ? promises.erase(it) : std::next(it);
+}
