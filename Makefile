@@ -1,0 +1,63 @@
+# The front door; the build itself is Meson's (meson.build). Each target sets up what it needs.
+PREFIX ?= /usr/local
+DESTDIR ?=
+SECONDS ?= 60
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test bench asan tidy format fuzz install uninstall clean
+MESON_TEST = meson test --no-rebuild --print-errorlogs
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+build: ## the library, the cell and the command, with gcc, into build/
+	@tools/setup build
+	@tools/configure build "$(PREFIX)"
+	@ninja -C build program
+
+run: build ## a real program in a cell: a Markdown renderer over README.md, under limits
+	@tools/demo
+
+test: ## all tests, built by gcc and clang and with sanitizers; the last line counts them
+	@tools/setup test
+	@for dir in build build-clang build-asan; do \
+	    tools/configure $$dir && ninja -C $$dir && rm -f $$dir/meson-logs/testlog.json || exit 1; \
+	done
+	@$(MESON_TEST) -C build || :
+	@$(MESON_TEST) -C build-asan || :
+	@tools/summary build build-asan
+
+bench: ## the measurements, each line with its unit; some minutes, alone on the machine
+	@tools/setup test
+	@tools/configure build
+	@ninja -C build
+	@tools/bench
+
+asan: ## only the tests with ASan and UBSan, into build-asan/
+	@tools/setup test
+	@tools/configure build-asan
+	@ninja -C build-asan
+	@$(MESON_TEST) -C build-asan
+
+tidy: ## clang-tidy over every C file
+	@tools/setup test
+	@tools/configure build-clang
+	@tools/tidy build-clang
+
+format: ## clang-format over every file
+	@tools/check_format --write
+
+fuzz: ## each fuzz target in turn, SECONDS (60) seconds in all, into build-fuzz/
+	@tools/setup test
+	@tools/configure build-fuzz
+	@ninja -C build-fuzz fuzzers
+	@tools/fuzz build-fuzz $(SECONDS)
+
+install: build ## into PREFIX (/usr/local), below DESTDIR if that is set
+	@DESTDIR="$(DESTDIR)" meson install -C build --no-rebuild --strip --quiet
+
+uninstall: ## takes away what install put there
+	@tools/uninstall "$(DESTDIR)$(PREFIX)"
+
+clean: ## removes what was built; the engine stays
+	@rm -rf build build-clang build-asan build-fuzz
