@@ -219,7 +219,12 @@ GBX_API GBX_NODROP GBX_OWN gbx_value *gbx_value_new_resizable_array_buffer(
 GBX_API GBX_NODROP GBX_OWN gbx_value *gbx_value_new_typed_array(
     gbx_element_type type, GBX_OWN gbx_value *buffer, uint64_t offset, uint64_t length);
 
-/** Makes a DataView: as gbx_value_new_typed_array(), with `length` in bytes. */
+/**
+ * Makes a DataView: as gbx_value_new_typed_array(), with `length` in bytes.
+ *
+ * @return as gbx_value_new_typed_array().
+ * @threads one at a time per graph.   @since 0.1
+ */
 GBX_API GBX_NODROP GBX_OWN gbx_value *gbx_value_new_data_view(
     GBX_OWN gbx_value *buffer, uint64_t offset, uint64_t length);
 
@@ -490,7 +495,7 @@ typedef struct gbx_property {
     uint32_t size;     /* sizeof(gbx_property); GBX_PROPERTY_INIT sets it */
     uint32_t is_index; /* 1: the key is an array index */
     const char *key;   /* WTF-8, NUL-terminated; lent until the next step */
-    size_t key_len;    /* bytes */
+    uint64_t key_len;  /* bytes */
     gbx_value *value;  /* lent */
     uint64_t position; /* where the walk stands; 0 to begin */
     char digits[16];   /* room for `key` */
