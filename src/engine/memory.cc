@@ -30,6 +30,8 @@ static struct {
     uint64_t checked; /* heap and all else when a full collection was last asked for */
     uint64_t raised;  /* how far the heap limit has been raised for a clean end */
     uint64_t collections, collection_us, collection_began_us;
+    uint64_t refused_at; /* collections when an allocation was refused last */
+    bool refused;        /* one ever was */
     bool collect_asked;
 } memory;
 
@@ -90,10 +92,20 @@ outside(void)
 static bool
 fits(uint64_t bytes)
 {
+    uint64_t limit = eng.config.memory_limit_bytes;
     uint64_t used = memory.heap + outside();
 
-    return used <= eng.config.memory_limit_bytes &&
-           bytes <= eng.config.memory_limit_bytes - used;
+    /* Before there is an isolate, V8 starts itself. */
+    return limit == 0 || (used <= limit && bytes <= limit - used);
+}
+
+/* Notes that V8 was refused memory, upon which it collects garbage and may ask
+ * near_heap_limit() for what isn't the heap's to give. */
+static void
+refused(void)
+{
+    memory.refused_at = memory.collections;
+    memory.refused = true;
 }
 
 static void
@@ -105,10 +117,11 @@ charged(void)
 namespace
 {
 
-/* Pages of wasm memories and of buffers that can grow: reserved whole without access, made
- * accessible from the start as they grow. Only what is accessible costs memory, so that is
- * what is counted. */
-class buffer_pages final : public v8::PageAllocator
+/* V8's pages. Wasm memories and buffers that can grow are reserved whole without access and made
+ * accessible from the start as they grow; only what is accessible costs memory, so that is what
+ * is counted. V8's heap asks for accessible pages at once and code for another kind of none, so
+ * those two pass uncounted: V8 keeps its own account of them. */
+class counted_pages final : public v8::PageAllocator
 {
     struct reserved {
         size_t length;
@@ -139,8 +152,10 @@ class buffer_pages final : public v8::PageAllocator
         uintptr_t high = region->from == region->to ? to : std::max(region->to, to);
         uint64_t more = (high - low) - (region->to - region->from);
 
-        if (!fits(more))
+        if (!fits(more)) {
+            refused();
             return false;
+        }
         region->from = low;
         region->to = high;
         memory.pages += more;
@@ -160,7 +175,7 @@ class buffer_pages final : public v8::PageAllocator
     }
 
   public:
-    explicit buffer_pages(v8::PageAllocator *allocator) : base(allocator)
+    explicit counted_pages(v8::PageAllocator *allocator) : base(allocator)
     {
     }
     size_t AllocatePageSize() override
@@ -183,16 +198,14 @@ class buffer_pages final : public v8::PageAllocator
     void *AllocatePages(
         void *hint, size_t length, size_t alignment, Permission permission) override
     {
-        if (accessible(permission) && !fits(length))
-            return nullptr;
         void *p = base->AllocatePages(hint, length, alignment, permission);
-        if (p == nullptr)
-            return nullptr;
-        auto start = reinterpret_cast<uintptr_t>(p);
-        struct reserved *region = &regions[start];
-        *region = { length, start, start };
-        if (accessible(permission))
-            (void)grow(region, start, start + length);
+
+        if (p == nullptr) {
+            refused();
+        } else if (permission == kNoAccess) {
+            auto start = reinterpret_cast<uintptr_t>(p);
+            regions[start] = { length, start, start };
+        }
         return p;
     }
 
@@ -256,41 +269,44 @@ class buffer_pages final : public v8::PageAllocator
 
 class buffer_allocator final : public v8::ArrayBuffer::Allocator
 {
-    class buffer_pages pages;
-
-    static void *charge(void *p, size_t length)
+    template <typename Allocation> static void *charge(size_t length, Allocation allocation)
     {
-        if (p != nullptr) {
-            memory.buffers += length;
-            charged();
+        void *p = fits(length) ? allocation() : nullptr;
+
+        if (p == nullptr) {
+            refused();
+            return nullptr;
         }
+        memory.buffers += length;
+        charged();
         return p;
     }
 
   public:
-    explicit buffer_allocator(v8::PageAllocator *base) : pages(base)
-    {
-    }
     void *Allocate(size_t length) override
     {
-        return fits(length) ? charge(calloc(1, length), length) : nullptr;
+        return charge(length, [=] { return calloc(1, length); });
     }
     void *AllocateUninitialized(size_t length) override
     {
-        return fits(length) ? charge(malloc(length), length) : nullptr;
+        return charge(length, [=] { return malloc(length); });
     }
     void Free(void *data, size_t length) override
     {
         memory.buffers -= length;
         free(data);
     }
-    v8::PageAllocator *GetPageAllocator() override
-    {
-        return &pages;
-    }
 };
 
 } /* namespace */
+
+v8::PageAllocator *
+memory_pages(v8::PageAllocator *base)
+{
+    static counted_pages *const pages = new counted_pages(base);
+
+    return pages;
+}
 
 /* --- watching ------------------------------------------------------------------------- */
 
@@ -301,10 +317,9 @@ measure(v8::Isolate *isolate, uint64_t *other)
 
     isolate->GetHeapStatistics(&heap);
     memory.heap = heap.used_heap_size();
-    /* V8 counts buffers too, and what we don't see: wasm code, formatters of Intl. */
-    *other = outside();
-    if (heap.external_memory() > memory.buffers)
-        *other += heap.external_memory() - memory.buffers;
+    /* V8 counts its buffers too, all but shared ones, and what we don't see: wasm code, the
+     * formatters of Intl. */
+    *other = std::max(outside(), static_cast<uint64_t>(heap.external_memory()));
 }
 
 static void
@@ -361,6 +376,9 @@ near_heap_limit(void *, size_t current, size_t)
     uint64_t limit = eng.config.memory_limit_bytes;
     v8::HeapStatistics heap;
 
+    /* After a refusal V8 tries everything, also this; the answer to the guest is a RangeError. */
+    if (memory.refused && memory.refused_at == memory.collections)
+        return current;
     eng.isolate->GetHeapStatistics(&heap);
     uint64_t used = heap.used_heap_size();
     if (memory.raised == 0)
@@ -375,8 +393,7 @@ void
 memory_params(v8::Isolate::CreateParams *params)
 {
     /* Never freed: buffers may outlive anything, and the process ends by _exit. */
-    static buffer_allocator *const allocator =
-        new buffer_allocator(platform_get()->GetPageAllocator());
+    static buffer_allocator *const allocator = new buffer_allocator;
 
     params->array_buffer_allocator = allocator;
     params->constraints.ConfigureDefaultsFromHeapSize(0, eng.config.memory_limit_bytes);

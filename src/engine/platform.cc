@@ -106,7 +106,7 @@ class machine final : public v8::Platform
   public:
     v8::PageAllocator *GetPageAllocator() override
     {
-        return base->GetPageAllocator();
+        return memory_pages(base->GetPageAllocator());
     }
     int NumberOfWorkerThreads() override
     {

@@ -149,6 +149,8 @@ void module_install(v8::Isolate *isolate);
 [[noreturn]] void memory_fatal(bool out_of_memory, const char *location, const char *detail);
 /* Handlers of the process, before the first isolate. */
 void memory_boot(void);
+/* V8's pages, counted: wraps the allocator that it is given, once. */
+v8::PageAllocator *memory_pages(v8::PageAllocator *base);
 /* What an isolate with the limits of eng.config is made with, and what it is given then. */
 void memory_params(v8::Isolate::CreateParams *params);
 void memory_install(v8::Isolate *isolate);
