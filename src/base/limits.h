@@ -22,6 +22,10 @@
 #define VALUE_BYTES_MAX        (512 * MIB)
 /* Bits of one BigInt: V8's own limit (1 << 30) is far past any use; this is 8 MiB. */
 #define VALUE_BIGINT_BYTES_MAX (8 * MIB)
+/* Decimal digits of a BigInt, both ways: the conversion is quadratic, this many take 0.1 s. */
+#define BIGINT_DIGITS_MAX      100000
+/* Bytes of a value's text for people. */
+#define VALUE_TEXT_MAX         (64 * MIB)
 
 /* --- channel -------------------------------------------------------------------------- */
 
@@ -71,14 +75,14 @@
 /* --- engine --------------------------------------------------------------------------- */
 
 /* Bytes of an exception's name, file and source line; message and stack: EXCEPTION_TEXT_MAX. */
-#define EXCEPTION_NAME_MAX KIB
+#define EXCEPTION_NAME_MAX     KIB
 /* Frames of the stack that is kept when a limit ends the guest; they fit EXCEPTION_TEXT_MAX. */
-#define STACK_FRAMES_MAX   50
+#define STACK_FRAMES_MAX       50
 /* The guest's native stack when the caller names none: V8's own default. RLIMIT_STACK is 8 MiB.
  */
-#define STACK_LIMIT_BYTES  (984 * KIB)
+#define STACK_LIMIT_BYTES      (984 * KIB)
 /* Addresses for machine code. All of it counts in RLIMIT_DATA, whether used or not. */
-#define CODE_RANGE_BYTES   (64 * MIB)
+#define CODE_RANGE_BYTES       (64 * MIB)
 /* What V8's heap is let grow past its limit so that the guest ends with its stack known and not
  * with its process: at a time, and in all. */
 #define MEMORY_SLACK_BYTES     (8 * MIB)
@@ -126,6 +130,8 @@
 /* Bits of a BigInt that is written out: more digits than CONSOLE_TEXT_MAX are cut anyway, and
  * the conversion takes more than linear time. */
 #define CONSOLE_BIGINT_BITS   (200 * 1024)
+/* Frames that console.trace shows: as many as an Error notes by default. */
+#define TRACE_FRAMES           10
 /* Groups that still indent, of 2 columns each. */
 #define CONSOLE_GROUPS_MAX    50
 /* Rows and columns of console.table. */
@@ -148,4 +154,31 @@
 #define SNAPSHOT_MEMORY_BYTES  (256 * MIB)
 /* The guest's answers come before its snapshot. */
 #define SNAPSHOT_NICE          10
+/* --- the host ------------------------------------------------------------------------- */
+
+/* An options struct of a later version is longer, but not longer than this. */
+#define OPTIONS_BYTES_MAX    4096
+/* A limit of a year and more means no limit, and no deadline overflows. */
+#define LIMIT_US_MAX         (366ull * 24 * 3600 * 1000000)
+/* Requests that may be open in one isolate. */
+#define FUTURES_MAX          (1024 * 1024)
+/* Bytes that may wait for a cell which does not read; then requests answer GBX_EBUSY. */
+#define OUTGOING_BYTES_MAX   (1 * GIB)
+/* Isolate options. */
+#define MEMORY_LIMIT_DEFAULT (128 * MIB)
+#define MEMORY_LIMIT_MIN     (8 * MIB)
+#define MEMORY_LIMIT_MAX     (16 * GIB)
+#define STACK_LIMIT_MIN      (64 * KIB)
+#define STACK_LIMIT_MAX      (4 * MIB)
+/* Cells kept ahead: two, so that a burst finds one while the next is being forked. */
+#define POOL_DEFAULT         2
+#define POOL_MAX             64
+/* How long a zygote, a template or a fork may take before it is given up. V8 starts in 15 ms; a
+ * loaded machine with cold disks was seen to take 2 s. */
+#define START_TIMEOUT_US     10000000
+/* How long a template may take to tell how a dead cell ended. */
+#define EXIT_TIMEOUT_US      1000000
+/* Messages taken from one cell before the others get their turn. */
+#define MESSAGES_PER_TURN    256
+
 #endif

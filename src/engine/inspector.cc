@@ -1,0 +1,297 @@
+/* inspector.cc - inspector sessions: CDP in, CDP out, and the debugger's pause.
+ *
+ * Runs in:  cell.
+ * Trusts:   the host, whose commands may do all that a debugger may.
+ * Threads:  the engine's thread only.
+ *
+ * V8's inspector is made with the first session and then stays: a cell that nobody looks into
+ * pays nothing. All contexts are in one context group.
+ *
+ * A session may be closed at any moment: while the debugger is paused, from inside its own
+ * dispatch (a command of its own runs JavaScript, that pauses, and the host hangs up), even
+ * from hooks.inspector_message. A session that V8 has on the stack is only silenced then, and
+ * let go by reap() once V8 has left it.
+ */
+#include "engine/inspector.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "engine/priv.h"
+#include "engine/utf8.h"
+
+#include <list>
+#include <unistd.h>
+
+using v8_inspector::StringBuffer;
+using v8_inspector::StringView;
+using v8_inspector::V8ContextInfo;
+using v8_inspector::V8Inspector;
+using v8_inspector::V8InspectorClient;
+using v8_inspector::V8InspectorSession;
+
+#define CONTEXT_GROUP 1
+
+static StringView
+view_of(struct span text)
+{
+    return { true, text.len, text.p };
+}
+
+/* --- what V8 asks of us --------------------------------------------------------------- */
+
+namespace
+{
+
+class client final : public V8InspectorClient
+{
+  public:
+    bool paused = false;
+
+    void runMessageLoopOnPause(int) override
+    {
+        /* V8 does not nest pauses, but a hook that did would end the outer one too. */
+        paused = true;
+        if (eng.hooks.paused != nullptr)
+            eng.hooks.paused(eng.cell);
+        paused = false;
+    }
+    void quitMessageLoopOnPause() override
+    {
+        paused = false;
+    }
+    v8::Local<v8::Context> ensureDefaultContextInGroup(int) override
+    {
+        uint32_t any = 1;
+
+        /* `each` lives in a scope of its own: it may hand out an id, but no handle. */
+        if (context_find(any).IsEmpty())
+            context_each([](uint32_t id, v8::Local<v8::Context>,
+                             void *data) { *static_cast<uint32_t *>(data) = id; },
+                &any);
+        return context_find(any);
+    }
+    double currentTimeMS() override
+    {
+        return static_cast<double>(clock_ns_of(CLOCK_REALTIME) / 1000) * 1e-3;
+    }
+    /* Names contexts apart, also those of other cells in the same DevTools. It is no secret,
+     * and must not be drawn from V8's generator, whose sequence the guest sees. */
+    int64_t generateUniqueId() override
+    {
+        ids += clock_ns_of(CLOCK_REALTIME) | 1;
+        uint64_t mixed = (ids ^ static_cast<uint64_t>(getpid()) << 40) * 0x9e3779b97f4a7c15u;
+        return static_cast<int64_t>((mixed ^ mixed >> 31) | 1);
+    }
+
+  private:
+    uint64_t ids = 0;
+};
+
+class session final : public V8Inspector::Channel
+{
+  public:
+    const uint32_t id;
+    std::shared_ptr<V8InspectorSession> v8;
+    uint32_t busy = 0;   /* calls into this session on the stack */
+    bool closed = false; /* says nothing any more; waits for reap() */
+
+    explicit session(uint32_t session_id) : id(session_id)
+    {
+    }
+    void sendResponse(int call, std::unique_ptr<StringBuffer> message) override
+    {
+        send(message->string(), call);
+    }
+    void sendNotification(std::unique_ptr<StringBuffer> message) override
+    {
+        send(message->string(), 0);
+    }
+    void flushProtocolNotifications() override
+    {
+    }
+
+  private:
+    void send(StringView message, int call);
+};
+
+} /* namespace */
+
+/* Never destroyed: a cell ends with _exit(), with V8's state as it is. */
+static client *inspector_client;
+static V8Inspector *inspector;
+static std::list<session> *sessions;
+
+/* --- messages ------------------------------------------------------------------------- */
+
+/* V8 escapes what isn't ASCII, so most of this is for an engine that stops doing so. */
+static void
+utf8_from_view(struct buf *out, StringView view)
+{
+    auto bytes = static_cast<const uint8_t *>(view.units);
+    auto units = static_cast<const char16_t *>(view.units);
+
+    for (size_t i = 0; i < view.length; i++)
+        utf8_append(out, view.narrow ? bytes[i] : utf16_next(units, view.length, &i));
+}
+
+void
+session::send(StringView message, int call)
+{
+    struct buf json = {};
+
+    if (closed || eng.hooks.inspector_message == nullptr)
+        return;
+    json.max = CDP_BYTES_MAX;
+    utf8_from_view(&json, message);
+    if (json.failed) {
+        /* A command must have an answer; an event may get lost. */
+        buf_done(&json);
+        if (call == 0)
+            return;
+        json.failed = false;
+        buf_printf(&json,
+            "{\"id\":%d,\"error\":{\"code\":-32000,\"message\":\"the answer is too big\"}}",
+            call);
+    }
+    busy++;
+    eng.hooks.inspector_message(eng.cell, id, buf_span(&json));
+    busy--;
+    buf_done(&json);
+}
+
+/* --- contexts ------------------------------------------------------------------------- */
+
+void
+inspector_context_created(uint32_t id, v8::Local<v8::Context> context)
+{
+    char name[32];
+    V8ContextInfo info;
+
+    if (inspector == nullptr)
+        return;
+    (void)snprintf(name, sizeof name, "context %u", id);
+    info.context = context;
+    info.group = CONTEXT_GROUP;
+    info.name = view_of(span_text(name));
+    info.aux_data =
+        view_of(span_text(id == 1 ? "{\"isDefault\":true}" : "{\"isDefault\":false}"));
+    /* V8 reads the global's `console` here, and a guest may have put a getter there. */
+    v8::TryCatch caught(eng.isolate);
+    v8::Isolate::DisallowJavascriptExecutionScope quiet(
+        eng.isolate, v8::Isolate::DisallowJavascriptExecutionScope::THROW_ON_FAILURE);
+    inspector->contextCreated(info);
+}
+
+void
+inspector_context_destroyed(uint32_t, v8::Local<v8::Context> context)
+{
+    if (inspector != nullptr)
+        inspector->contextDestroyed(context);
+}
+
+static bool
+inspector_start(void)
+{
+    if (inspector != nullptr)
+        return true;
+    inspector_create_function *create = inspector_create();
+    if (create == nullptr)
+        return false;
+    inspector_client = new client;
+    sessions = new std::list<session>;
+    inspector = create(eng.isolate, inspector_client).release();
+    context_each([](uint32_t id, v8::Local<v8::Context> context,
+                     void *) { inspector_context_created(id, context); },
+        nullptr);
+    return true;
+}
+
+/* --- sessions ------------------------------------------------------------------------- */
+
+static session *
+session_find(uint32_t id)
+{
+    if (sessions != nullptr)
+        for (session &s : *sessions)
+            if (s.id == id && !s.closed)
+                return &s;
+    return nullptr;
+}
+
+static void
+reap(void)
+{
+    sessions->remove_if(
+        [](const session &s) { return s.closed && s.busy == 0 && s.v8.use_count() == 1; });
+}
+
+bool
+inspector_attached(void)
+{
+    if (sessions != nullptr)
+        for (const session &s : *sessions)
+            if (!s.closed)
+                return true;
+    return false;
+}
+
+bool
+engine_inspector_open(uint32_t id)
+{
+    v8::HandleScope handles(eng.isolate);
+
+    if (session_find(id) != nullptr || !inspector_start())
+        return false;
+    reap();
+    session &made = sessions->emplace_back(id);
+    made.v8 = inspector->connectShared(CONTEXT_GROUP, &made, StringView(),
+        V8Inspector::kFullyTrusted, V8Inspector::kNotWaitingForDebugger);
+    return true;
+}
+
+/* V8's side of one command, and what the JavaScript that it ran left to do. */
+static void
+dispatch(session *s, struct span json)
+{
+    v8::HandleScope handles(eng.isolate);
+    v8::Local<v8::Context> context = inspector_client->ensureDefaultContextInGroup(0);
+
+    if (context.IsEmpty())
+        return;
+    guest_entry entry(context);
+    s->busy++;
+    s->v8->dispatchProtocolMessage(view_of(json));
+    s->busy--;
+    if (eng.isolate->IsExecutionTerminating() || !microtasks_run())
+        entry_terminated();
+}
+
+void
+engine_inspector_dispatch(uint32_t id, struct span json)
+{
+    session *s = session_find(id);
+
+    if (s == nullptr)
+        return;
+    dispatch(s, json);
+    reap();
+}
+
+void
+engine_inspector_close(uint32_t id)
+{
+    session *s = session_find(id);
+
+    if (s == nullptr)
+        return;
+    v8::HandleScope handles(eng.isolate);
+    s->closed = true;
+    /* Ends its part in a pause at once, and with the last part the pause. */
+    s->v8->stop();
+    reap();
+}
+
+bool
+engine_inspector_paused(void)
+{
+    return inspector_client != nullptr && inspector_client->paused;
+}
