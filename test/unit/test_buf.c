@@ -1,0 +1,124 @@
+#include "base/buf.h"
+
+#include <criterion/criterion.h>
+
+static void
+expect(const struct buf *b, const char *text, size_t len)
+{
+    cr_assert_not(b->failed);
+    cr_assert_eq(b->len, len);
+    cr_assert_arr_eq(b->p, text, len);
+}
+
+Test(buf, is_empty_and_owns_nothing_at_first)
+{
+    struct buf b = { .max = 10 };
+
+    cr_assert_eq(buf_span(&b).len, 0);
+    buf_done(&b);
+}
+
+Test(buf, appends_in_order)
+{
+    struct buf b = { .max = 100 };
+
+    buf_text(&b, "ab");
+    buf_byte(&b, 'c');
+    buf_append(&b, "d\0e", 3);
+    buf_append(&b, NULL, 0);
+    expect(&b, "abcd\0e", 6);
+    buf_done(&b);
+}
+
+Test(buf, writes_numbers_little_endian)
+{
+    struct buf b = { .max = 100 };
+
+    buf_u32(&b, 0x04030201);
+    buf_u64(&b, 0x0807060504030201);
+    expect(&b, "\1\2\3\4\1\2\3\4\5\6\7\10", 12);
+    buf_done(&b);
+}
+
+Test(buf, keeps_what_it_has_when_it_grows)
+{
+    struct buf b = { .max = 1u << 20 };
+
+    for (uint32_t i = 0; i < 10007; i++)
+        buf_u32(&b, i);
+    cr_assert_not(b.failed);
+    cr_assert_eq(b.len, 4 * 10007);
+    for (uint32_t i = 0; i < 10007; i++) {
+        const uint8_t *at = b.p + 4 * i;
+        cr_assert_eq((uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16, i);
+    }
+    buf_done(&b);
+}
+
+Test(buf, holds_exactly_its_maximum)
+{
+    struct buf b = { .max = 3 };
+
+    buf_text(&b, "abc");
+    expect(&b, "abc", 3);
+    buf_append(&b, "", 0);
+    cr_assert_not(b.failed);
+    buf_byte(&b, 'd');
+    cr_assert(b.failed);
+    cr_assert_eq(b.len, 3);
+    buf_done(&b);
+}
+
+Test(buf, stays_failed_until_it_is_emptied)
+{
+    struct buf b = { .max = 3 };
+
+    buf_text(&b, "abcd");
+    cr_assert(b.failed);
+    buf_byte(&b, 'a');
+    cr_assert_eq(b.len, 0);
+    buf_done(&b);
+    buf_byte(&b, 'a');
+    expect(&b, "a", 1);
+    buf_done(&b);
+}
+
+Test(buf, refuses_a_size_that_would_overflow)
+{
+    struct buf b = { .max = 100 };
+
+    buf_byte(&b, 'a');
+    cr_assert_null(buf_grow(&b, SIZE_MAX));
+    cr_assert(b.failed);
+    buf_done(&b);
+}
+
+/* The text is first printed into a small array; both sides of that border, and the buffer's. */
+Test(buf, prints_texts_of_every_length)
+{
+    char text[600];
+
+    memset(text, 'x', sizeof text);
+    for (int len = 0; len < (int)sizeof text; len++) {
+        struct buf b = { .max = (size_t)len + 2 };
+        buf_printf(&b, "%.*s|", len, text);
+        cr_assert_not(b.failed, "%d", len);
+        cr_assert_eq(b.len, (size_t)len + 1);
+        cr_assert_eq(b.p[len], '|');
+        buf_done(&b);
+    }
+}
+
+Test(buf, fails_a_text_that_is_past_the_maximum)
+{
+    char text[600];
+
+    memset(text, 'x', sizeof text);
+    for (int len = 0; len < (int)sizeof text; len++) {
+        struct buf b = { .max = (size_t)len };
+        buf_printf(&b, "%.*s|", len, text);
+        cr_assert(b.failed, "%d", len);
+        cr_assert_eq(b.len, 0);
+        buf_done(&b);
+    }
+}
