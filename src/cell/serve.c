@@ -545,6 +545,13 @@ on_inspector_message(void *data, uint32_t session, struct span json)
     link_send(cell);
 }
 
+static void
+tell_paused(struct cell *cell, uint32_t paused)
+{
+    put_paused(&cell->out, tag_of(cell, 0), &(struct msg_paused){ .paused = paused });
+    link_send(cell);
+}
+
 /* Stopped in the debugger. The clocks rest; only what is urgent is served. */
 static void
 on_paused(void *data)
@@ -555,12 +562,14 @@ on_paused(void *data)
 
     if (task != NULL)
         task_leave(cell, task);
+    tell_paused(cell, 1);
     while (engine_inspector_paused() && (task == NULL || task->stopped == GBX_OK)) {
         link_wait(cell, UINT64_MAX);
         link_poll(cell);
         if (stop_asked(cell))
             task_stop_all(cell);
     }
+    tell_paused(cell, 0);
     for (struct task *t = task; t != NULL; t = t->outer)
         if (t->wall_at_ns != UINT64_MAX)
             t->wall_at_ns += now_ns() - paused_at;

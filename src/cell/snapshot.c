@@ -116,7 +116,6 @@ snapshot_background(struct cell *cell, uint32_t id)
         answer(cell, id, "a background heap snapshot of this isolate is under way");
         return;
     }
-    atomic_store(&cell->channel.shared->snapshot_stop, 0);
     pid_t pid = fork();
     if (pid == 0)
         child(cell);
@@ -126,8 +125,6 @@ snapshot_background(struct cell *cell, uint32_t id)
         answer(cell, id, text);
         return;
     }
-    /* The child writes from where the ring's head is; the parent's copy must follow when the
-     * next child is forked, so both take it from the shared word. */
     cell->snapshot_child = pid;
     cell->snapshot_request = id;
 }

@@ -105,19 +105,38 @@ frame_begin(struct buf *out, uint32_t type, struct frame_tag tag)
     return at;
 }
 
+/* Writes at `at` how many bytes came after it, but for `less`. */
 static void
-frame_end(struct buf *out, size_t begun)
+patch_length(struct buf *out, size_t at, size_t less)
 {
-    size_t body = out->len - begun - FRAME_HEADER;
-
     if (out->failed)
         return;
-    if (body > UINT32_MAX) {
+    size_t len = out->len - at - less;
+    if (len > UINT32_MAX) {
         out->failed = true;
         return;
     }
-    for (int i = 0; i < 4; i++)
-        out->p[begun + (size_t)i] = (uint8_t)(body >> (8 * i));
+    for (size_t i = 0; i < 4; i++)
+        out->p[at + i] = (uint8_t)(len >> (8 * i));
+}
+
+static void
+frame_end(struct buf *out, size_t begun)
+{
+    patch_length(out, begun, FRAME_HEADER);
+}
+
+size_t
+frame_last_begin(const struct buf *out)
+{
+    return out->len;
+}
+
+void
+frame_last_end(struct buf *out, size_t frame, size_t begun)
+{
+    patch_length(out, begun - 4, 4);
+    frame_end(out, frame);
 }
 
 #define F(type, field) write_##type(out, message->field);
@@ -290,9 +309,5 @@ argument_begin(struct buf *out)
 void
 argument_end(struct buf *out, size_t begun)
 {
-    if (out->failed)
-        return;
-    size_t len = out->len - begun;
-    for (size_t i = 0; i < 4; i++)
-        out->p[begun - 4 + i] = (uint8_t)(len >> (8 * i));
+    patch_length(out, begun - 4, 4);
 }

@@ -75,6 +75,11 @@ struct frame_tag {
 #include "wire/protocol.def"
 #undef MESSAGE
 
+/* A message whose last field is `bytes` may be put with that empty and the bytes appended
+ * between these two: nothing is copied twice. `frame`: where the message began. */
+size_t frame_last_begin(const struct buf *out);
+void frame_last_end(struct buf *out, size_t frame, size_t begun);
+
 /* "EVAL"; "?" for what is not a type. */
 const char *message_name(uint32_t type);
 

@@ -1,0 +1,312 @@
+/* context.c - requests that run code: each becomes one message and one future. */
+#include "host/host.h"
+
+#include "base/error.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    ALL_FLAGS = GBX_AWAIT | GBX_RESULT_REFERENCE | GBX_MODULE | GBX_RESULT_IGNORE
+};
+_Static_assert((int)GBX_AWAIT == CALL_AWAIT && (int)GBX_RESULT_REFERENCE == CALL_AS_REFERENCE &&
+                   (int)GBX_MODULE == CALL_MODULE &&
+                   (int)GBX_RESULT_IGNORE == CALL_IGNORE_RESULT,
+    "the wire's bits are the public ones");
+
+/* A caller's options with the isolate's defaults filled in; 0 means no limit from here on. */
+static gbx_status
+read_options(const gbx_isolate *isolate, const gbx_call_options *options, gbx_call_options *out,
+    gbx_error *error)
+{
+    gbx_status status = options_read(out, sizeof *out, options,
+        offsetof(gbx_call_options, column) + sizeof out->column, "call options", error);
+
+    if (status != GBX_OK)
+        return status;
+    if ((out->flags & ~(uint32_t)ALL_FLAGS) != 0)
+        return fail(error, GBX_EUNSUPPORTED, "call options: unknown flag 0x%x",
+            out->flags & ~(uint32_t)ALL_FLAGS);
+    if (out->timeout_us == 0)
+        out->timeout_us = isolate->options.timeout_us;
+    if (out->cpu_us == 0)
+        out->cpu_us = isolate->options.cpu_us;
+    if (out->timeout_us >= LIMIT_US_MAX)
+        out->timeout_us = 0;
+    if (out->cpu_us >= LIMIT_US_MAX)
+        out->cpu_us = 0;
+    return GBX_OK;
+}
+
+static gbx_status
+check_path(const char *path, gbx_error *error)
+{
+    size_t len = path == NULL ? 0 : strlen(path);
+
+    if (len == 0 || len > NAME_BYTES_MAX)
+        return fail(
+            error, GBX_EINVAL, "path: %zu bytes, expected 1 to %d", len, (int)NAME_BYTES_MAX);
+    return GBX_OK;
+}
+
+static gbx_future *
+refused(const gbx_error *error)
+{
+    return future_failed(error->status, "%s", error->message);
+}
+
+/* A value of the request cannot be encoded: what was encoded so far is dropped. */
+static gbx_future *
+unsendable(gbx_isolate *isolate, gbx_future *future, gbx_status status, size_t index)
+{
+    gbx_error error = GBX_ERROR_INIT;
+
+    isolate->out.len = 0;
+    isolate->out.failed = false;
+    if (!future->finished) {
+        (void)fail(&error, status, "value %zu: %s", index, gbx_strstatus(status));
+        future_finish(future, status, &error, NULL, NULL);
+    }
+    return future;
+}
+
+gbx_context *
+gbx_isolate_context(gbx_isolate *isolate)
+{
+    return isolate->context;
+}
+
+gbx_future *
+gbx_context_eval(
+    gbx_context *context, const char *source, size_t len, const gbx_call_options *options)
+{
+    gbx_isolate *isolate = context->isolate;
+    gbx_error error = GBX_ERROR_INIT;
+    gbx_call_options o;
+
+    if (read_options(isolate, options, &o, &error) != GBX_OK)
+        return refused(&error);
+    if (len > SOURCE_BYTES_MAX)
+        return future_failed(GBX_ETOOBIG, "source: %zu bytes, at most %llu are allowed", len,
+            (unsigned long long)SOURCE_BYTES_MAX);
+    if (o.file != NULL && strlen(o.file) > NAME_BYTES_MAX)
+        return future_failed(
+            GBX_EINVAL, "file name: longer than %d bytes", (int)NAME_BYTES_MAX);
+    gbx_future *future = future_new(isolate, FUTURE_PLAIN);
+    put_eval(&isolate->out, isolate_tag(isolate, future->id),
+        &(struct msg_eval){ .context = context->id,
+            .flags = o.flags,
+            .wall_us = o.timeout_us,
+            .cpu_us = o.cpu_us,
+            .line = o.line,
+            .column = o.column,
+            .file = span_text(o.file),
+            .source = span_of(source, len) });
+    future_limit(future, o.timeout_us, o.cpu_us);
+    return future_send(isolate, future);
+}
+
+static gbx_future *
+call(gbx_isolate *isolate, uint32_t context, const char *path, uint32_t reference,
+    const gbx_value *const *arguments, size_t count, const gbx_call_options *options)
+{
+    gbx_error error = GBX_ERROR_INIT;
+    gbx_call_options o;
+
+    if (read_options(isolate, options, &o, &error) != GBX_OK)
+        return refused(&error);
+    if (count > ARGUMENTS_MAX)
+        return future_failed(
+            GBX_EINVAL, "%zu arguments, at most %d are allowed", count, ARGUMENTS_MAX);
+    gbx_future *future = future_new(isolate, FUTURE_PLAIN);
+    struct buf *out = &isolate->out;
+    size_t frame = out->len;
+    put_call(out, isolate_tag(isolate, future->id),
+        &(struct msg_call){ .context = context,
+            .flags = o.flags,
+            .wall_us = o.timeout_us,
+            .cpu_us = o.cpu_us,
+            .reference = reference,
+            .path = span_text(path),
+            .count = (uint32_t)count });
+    /* The arguments are the last field: they are written in place. */
+    size_t field = frame_last_begin(out);
+    for (size_t i = 0; i < count; i++) {
+        size_t begun = argument_begin(out);
+        gbx_status status = clone_write(arguments[i], out);
+        if (status != GBX_OK)
+            return unsendable(isolate, future, status, i);
+        argument_end(out, begun);
+    }
+    frame_last_end(out, frame, field);
+    future_limit(future, o.timeout_us, o.cpu_us);
+    return future_send(isolate, future);
+}
+
+gbx_future *
+gbx_context_call(gbx_context *context, const char *path, const gbx_value *const *arguments,
+    size_t count, const gbx_call_options *options)
+{
+    gbx_error error = GBX_ERROR_INIT;
+
+    if (check_path(path, &error) != GBX_OK)
+        return refused(&error);
+    return call(context->isolate, context->id, path, 0, arguments, count, options);
+}
+
+gbx_future *
+gbx_reference_call(gbx_reference *reference, const gbx_value *const *arguments, size_t count,
+    const gbx_call_options *options)
+{
+    return call(reference->isolate, 0, NULL, reference->id, arguments, count, options);
+}
+
+gbx_future *
+gbx_context_get(gbx_context *context, const char *path, const gbx_call_options *options)
+{
+    gbx_isolate *isolate = context->isolate;
+    gbx_error error = GBX_ERROR_INIT;
+    gbx_call_options o;
+
+    if (read_options(isolate, options, &o, &error) != GBX_OK ||
+        check_path(path, &error) != GBX_OK)
+        return refused(&error);
+    gbx_future *future = future_new(isolate, FUTURE_PLAIN);
+    put_get(&isolate->out, isolate_tag(isolate, future->id),
+        &(struct msg_get){ .context = context->id,
+            .flags = o.flags,
+            .wall_us = o.timeout_us,
+            .cpu_us = o.cpu_us,
+            .path = span_text(path) });
+    future_limit(future, o.timeout_us, o.cpu_us);
+    return future_send(isolate, future);
+}
+
+gbx_future *
+gbx_context_set(gbx_context *context, const char *path, const gbx_value *value)
+{
+    gbx_isolate *isolate = context->isolate;
+    gbx_error error = GBX_ERROR_INIT;
+    gbx_call_options o;
+
+    if (read_options(isolate, NULL, &o, &error) != GBX_OK || check_path(path, &error) != GBX_OK)
+        return refused(&error);
+    gbx_future *future = future_new(isolate, FUTURE_PLAIN);
+    struct buf *out = &isolate->out;
+    size_t frame = out->len;
+    put_set(out, isolate_tag(isolate, future->id),
+        &(struct msg_set){ .context = context->id,
+            .wall_us = o.timeout_us,
+            .cpu_us = o.cpu_us,
+            .path = span_text(path) });
+    size_t field = frame_last_begin(out);
+    gbx_status status = clone_write(value, out);
+    if (status != GBX_OK)
+        return unsendable(isolate, future, status, 0);
+    frame_last_end(out, frame, field);
+    future_limit(future, o.timeout_us, o.cpu_us);
+    return future_send(isolate, future);
+}
+
+gbx_status
+gbx_context_open(gbx_isolate *isolate, gbx_context **out_context, gbx_error *error)
+{
+    if (isolate->cell == NULL)
+        return fail(error, GBX_EDISPOSED, "the isolate has ended");
+    gbx_context *context = calloc(1, sizeof *context);
+    if (context == NULL)
+        return fail(error, GBX_ENOMEM, "no memory for a context");
+    context->slot = table_add(&isolate->contexts, context);
+    if (context->slot == 0) {
+        free(context);
+        return fail(
+            error, GBX_EBUSY, "the isolate has %d contexts, as many as it may", CONTEXTS_MAX);
+    }
+    /* Slots have generations, so that a closed context's number is not used again at once. */
+    context->id = context->slot;
+    context->isolate = isolate;
+    isolate_ref(isolate);
+    gbx_future *future = future_new(isolate, FUTURE_PLAIN);
+    put_context_open(&isolate->out, isolate_tag(isolate, future->id),
+        &(struct msg_context_open){ .context = context->id });
+    gbx_future_free(future_send(isolate, future));
+    *out_context = context;
+    return GBX_OK;
+}
+
+void
+gbx_context_close(gbx_context *context)
+{
+    if (context == NULL || context->slot == 0)
+        return;
+    gbx_isolate *isolate = context->isolate;
+    uint32_t cursor = 0, id;
+    struct function *function;
+
+    (void)table_remove(&isolate->contexts, context->slot);
+    while ((function = table_next(&isolate->functions, &cursor, &id)) != NULL)
+        if (function->context == context->id)
+            free(table_remove(&isolate->functions, id));
+    if (isolate->cell != NULL) {
+        put_context_close(&isolate->out, isolate_tag(isolate, 0),
+            &(struct msg_context_close){ .context = context->id });
+        (void)isolate_send(isolate);
+    }
+    isolate_unref(isolate);
+    free(context);
+}
+
+gbx_reference *
+reference_new(gbx_isolate *isolate, uint32_t id)
+{
+    gbx_reference *reference = malloc(sizeof *reference);
+
+    if (reference == NULL)
+        return NULL;
+    *reference = (gbx_reference){ isolate, id };
+    isolate_ref(isolate);
+    return reference;
+}
+
+void
+gbx_reference_close(gbx_reference *reference)
+{
+    if (reference == NULL)
+        return;
+    gbx_isolate *isolate = reference->isolate;
+    if (isolate->cell != NULL) {
+        put_reference_close(&isolate->out, isolate_tag(isolate, 0),
+            &(struct msg_reference_close){ .reference = reference->id });
+        (void)isolate_send(isolate);
+    }
+    isolate_unref(isolate);
+    free(reference);
+}
+
+/* --- waited for -----------------------------------------------------------------------------
+ */
+
+static gbx_status
+settle(gbx_future *future, gbx_value **out_value, gbx_error *error)
+{
+    gbx_status status = gbx_future_wait(future, -1, error);
+
+    if (status == GBX_OK && out_value != NULL)
+        *out_value = gbx_future_take_value(future);
+    gbx_future_free(future);
+    return status;
+}
+
+gbx_status
+gbx_eval(gbx_context *context, const char *source, const gbx_call_options *options,
+    gbx_value **out_value, gbx_error *error)
+{
+    return settle(gbx_context_eval(context, source, strlen(source), options), out_value, error);
+}
+
+gbx_status
+gbx_call(gbx_context *context, const char *path, const gbx_value *const *arguments,
+    size_t count, gbx_value **out_value, gbx_error *error)
+{
+    return settle(gbx_context_call(context, path, arguments, count, NULL), out_value, error);
+}

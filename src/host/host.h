@@ -1,0 +1,288 @@
+/* host.h - libglovebox inside: the objects behind the public handles, and who owns what.
+ *
+ * Runs in:  host.
+ * Trusts:   the user's program, zygote and kernel. What a cell wrote is believed by nobody but
+ *           receive.c, which checks it first. A template is believed only about its own cells.
+ * Threads:  as runtime.h (the public one) says: none of our own, one at a time per runtime.
+ *
+ *   gbx_runtime ── zygote ── template ── cell (process) ── gbx_isolate ── gbx_future, ...
+ *
+ * Lifetimes: public objects are counted. An isolate lives as long as anything refers to it, so
+ * contexts, futures and sessions may be closed in any order; `cell` is NULL once it is dead.
+ */
+#ifndef HOST_HOST_H
+#define HOST_HOST_H
+
+#include "base/control.h"
+#include "base/table.h"
+#include "host/paths.h"
+#include "ring/channel.h"
+#include "wire/clone.h"
+#include "wire/frame.h"
+
+#include <glovebox/glovebox.h>
+
+#include <sys/types.h>
+
+/* --- events (runtime.c) ---------------------------------------------------------------------
+ */
+
+/* What an fd in the runtime's epoll set belongs to. Looked up by id, since one event's handler
+ * may free what the next event is about. */
+enum watch_kind {
+    WATCH_CELL_EVENT, /* object: struct cell; its eventfd */
+    WATCH_CELL_EXIT,  /* object: struct cell; its pidfd */
+    WATCH_TEMPLATE,   /* object: struct template; its socket */
+    WATCH_ZYGOTE,     /* object: the runtime */
+    WATCH_TIMER,      /* object: the runtime */
+};
+struct watch {
+    enum watch_kind kind;
+    void *object;
+    uint32_t id; /* in runtime->watches; 0: not watched */
+};
+
+/* --- processes (spawn.c) --------------------------------------------------------------------
+ */
+
+/* A forked cell, in a pool or behind an isolate. Owned by whichever it is. */
+struct cell {
+    struct cell *next;           /* in its template's pool */
+    struct gbx_runtime *runtime; /* never NULL: cells go before their runtime does */
+    struct template *template;   /* NULL once that is gone */
+    struct gbx_isolate *isolate; /* NULL: in the pool */
+    uint32_t id;                 /* in template->cells */
+    pid_t pid;                   /* 0 until forked; for accounts, never for kill() */
+    int event_fd, pidfd;         /* pidfd: -1 until forked */
+    struct channel channel;
+    struct watch event, exit;
+    bool failed; /* the template could not fork it; os_errno says why */
+    int os_errno;
+    bool exited;
+    int wait_status; /* once exited */
+};
+
+/* The warm process for one set of options. */
+struct template
+{
+    struct template *next;
+    struct gbx_runtime *runtime;
+    uint64_t option[TEMPLATE_OPTIONS]; /* what makes it this template */
+    int socket;
+    struct watch watch;
+    bool ready, dead;
+    char error[CONTROL_TEXT]; /* why it could not start */
+    struct table cells;       /* struct cell: asked for, not yet known to have exited */
+    struct cell *pool;        /* forked ahead */
+    uint32_t pooled;
+};
+
+struct gbx_runtime {
+    struct paths paths;
+    uint32_t pool_size;
+    int epoll_fd, timer_fd, self_fd; /* self_fd: a pidfd of ourselves, for the zygote */
+    struct table watches;
+    struct watch timer, zygote_watch;
+    uint64_t timer_at_us; /* when the timer rings; UINT64_MAX: never */
+    int zygote_socket, zygote_pidfd;
+    pid_t zygote_pid;
+    char engine[CONTROL_TEXT];
+    struct template *templates;
+    struct gbx_isolate *isolates; /* alive or not, open; doubly linked */
+};
+
+gbx_status zygote_start(struct gbx_runtime *runtime, gbx_error *error);
+void zygote_stop(struct gbx_runtime *runtime);
+/* Takes a cell for these options: from the pool, or freshly forked; starts zygote and template
+ * when they are missing. */
+gbx_status cell_obtain(struct gbx_runtime *runtime, const uint64_t option[TEMPLATE_OPTIONS],
+    struct cell **out, gbx_error *error);
+/* Kills and frees; a cell that still runs is reaped by its template. */
+void cell_free(struct cell *cell);
+/* SIGKILL; works on a stopped process too. */
+void cell_kill(struct cell *cell);
+/* Waits for the template's word on how a dead cell ended, at most `timeout_us`. */
+bool cell_wait_exit(struct cell *cell, int64_t timeout_us);
+/* Packets from a template; closes it when it is gone. */
+void template_receive(struct template *template);
+void template_free(struct template *template);
+
+/* --- isolates -------------------------------------------------------------------------------
+ */
+
+/* What waits to be written while the ring is full. */
+struct outgoing {
+    struct outgoing *next;
+    struct buf bytes;
+    size_t sent;
+};
+
+struct gbx_isolate {
+    struct gbx_isolate *previous, *next; /* in runtime->isolates */
+    struct gbx_runtime *runtime;         /* NULL once closed */
+    struct cell *cell;                   /* NULL: dead */
+    uint32_t refs;               /* the owner's, and one for each object that points here */
+    bool closed;                 /* by its owner */
+    gbx_isolate_options options; /* name is our copy */
+    char name[64];
+    struct gbx_context *context; /* its own; lent */
+
+    struct table futures;    /* gbx_future: open requests; the key is the request's id */
+    struct table functions;  /* struct function */
+    struct table contexts;   /* gbx_context; +1: context ids begin after the isolate's own */
+    struct table inspectors; /* gbx_inspector */
+
+    struct frame_reader reader;
+    struct buf out; /* frames are built here; kept small */
+    struct outgoing *first_out, **last_out;
+    uint64_t queued_bytes;
+    struct spinner spinner;
+    uint32_t nesting; /* host functions on the stack for this isolate */
+    uint32_t pumping; /* pumps on the stack: the bell stays off */
+
+    gbx_status killed_for; /* why we killed it; GBX_OK: we did not */
+    char killed_why[128];
+    bool ending;           /* its process is gone; what it sent is still read */
+    uint64_t next_kill_us; /* no future's kill_at_us or CPU check is earlier */
+    uint64_t paused_at_us; /* a debugger holds it since; 0: no */
+    uint64_t opened_us;
+    uint64_t sent_bytes, received_bytes, resident_bytes;
+    gbx_death death;
+    bool has_died;
+    char death_message[512], death_stack[CHANNEL_NOTE_STACK], last_function[64];
+
+    struct snapshot *snapshot; /* the one under way; NULL: none */
+    uint32_t snapshot_request; /* the cell's part of it, until it has answered; 0: none */
+};
+
+void isolate_ref(struct gbx_isolate *isolate);
+void isolate_unref(struct gbx_isolate *isolate);
+/* Takes in what the cell sent and sends what waits. Runs callbacks. False: nothing was there.
+ */
+bool isolate_service(struct gbx_isolate *isolate);
+/* Sends isolate->out, now or when there is room, and empties it. GBX_OK, GBX_EDISPOSED,
+ * GBX_EBUSY, GBX_ENOMEM (it was past its maximum: GBX_ETOOBIG). */
+gbx_status isolate_send(struct gbx_isolate *isolate);
+/* Makes a running script look at what was sent. */
+void isolate_urge(struct gbx_isolate *isolate);
+/* Waits for one isolate until `done`, a death, or the time on now_us(). False: time. */
+bool isolate_pump(struct gbx_isolate *isolate, const bool *done, uint64_t until_us);
+/* Turns the bell on before the caller's loop sleeps. */
+void isolate_rest(struct gbx_isolate *isolate);
+/* Kills its cell for a reason; the certificate is written at once. */
+void isolate_condemn(struct gbx_isolate *isolate, gbx_status why, const char *text);
+/* Its process has ended. */
+void isolate_ended(struct gbx_isolate *isolate);
+/* Kills what ran past every grace; answers when to look again. */
+uint64_t isolate_enforce(struct gbx_isolate *isolate, uint64_t now);
+/* Leaves its runtime: killed, everything open finished with GBX_EDISPOSED. */
+void isolate_leave(struct gbx_isolate *isolate);
+/* Finishes all that is open. */
+void isolate_finish_all(struct gbx_isolate *isolate, gbx_status status, const gbx_error *error);
+/* Fills the death certificate (death.c). Its cell is still there, and has ended or is about to. */
+void death_certify(struct gbx_isolate *isolate, gbx_error *error);
+struct frame_tag isolate_tag(const struct gbx_isolate *isolate, uint32_t id);
+
+/* One message of a cell (receive.c): the only place that believes one. False: the isolate has
+ * been condemned. */
+bool receive(struct gbx_isolate *isolate, const struct frame *frame);
+
+/* --- futures --------------------------------------------------------------------------------
+ */
+
+enum future_kind {
+    FUTURE_PLAIN,
+    FUTURE_STATISTICS, /* answered by STATISTICS_REPLY */
+    FUTURE_SNAPSHOT,   /* the cell's part of a snapshot */
+    FUTURE_LOCAL,      /* finished by the host; nothing that a cell says answers it */
+};
+
+struct gbx_future {
+    struct gbx_isolate *isolate; /* counted; NULL: none, or finished */
+    uint32_t id;                 /* in isolate->futures; 0: finished */
+    uint8_t kind;
+    bool finished, forgotten;
+    gbx_status status;
+    gbx_value *value;
+    struct gbx_reference *reference;
+    gbx_error *error; /* owned; NULL: OK, or no memory for it */
+    gbx_future_callback callback;
+    void *data;
+    uint64_t kill_at_us;  /* the host's own deadline; UINT64_MAX: none */
+    uint64_t cpu_kill_us; /* CPU time of the cell at which to kill; UINT64_MAX: none */
+    uint64_t limit_us;    /* what the user asked for; for the certificate */
+};
+
+/* Never NULL. An open one is in isolate->futures; a failed one has been finished. */
+struct gbx_future *future_new(struct gbx_isolate *isolate, enum future_kind kind);
+struct gbx_future *future_failed(gbx_status status, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Finishes it and calls back. `value` and `reference` are taken. */
+void future_finish(struct gbx_future *future, gbx_status status, const gbx_error *error,
+    gbx_value *value, struct gbx_reference *reference);
+/* Sends isolate->out for a future, or finishes it with what went wrong. */
+struct gbx_future *future_send(struct gbx_isolate *isolate, struct gbx_future *future);
+/* Arms the host's own deadline behind the cell's watchdog. 0: no limit. */
+void future_limit(struct gbx_future *future, uint64_t wall_us, uint64_t cpu_us);
+
+/* --- the rest -------------------------------------------------------------------------------
+ */
+
+struct gbx_context {
+    struct gbx_isolate *isolate; /* counted, but for the isolate's own context */
+    uint32_t id;                 /* the cell's number: 1 is the isolate's own */
+    uint32_t slot;               /* in isolate->contexts; 0 for the isolate's own */
+};
+
+struct gbx_reference {
+    struct gbx_isolate *isolate; /* counted */
+    uint32_t id;                 /* the cell's number */
+};
+
+struct function {
+    gbx_function call;
+    void *data;
+    uint32_t context; /* closed with it */
+    char name[64];
+};
+
+struct gbx_inspector {
+    struct gbx_isolate *isolate; /* counted */
+    uint32_t id;
+    gbx_inspector_callback on_message;
+    void *data;
+};
+
+/* Runs the host function that a CALLBACK asks for and sends its ANSWER. */
+void function_call(struct gbx_isolate *isolate, uint32_t callback, struct function *function,
+    gbx_value **arguments, size_t count);
+
+/* The cell says that a debugger holds it. False: it cannot be, there is none. */
+bool isolate_paused(struct gbx_isolate *isolate, bool paused);
+
+struct gbx_reference *reference_new(struct gbx_isolate *isolate, uint32_t id);
+
+/* A piece of the snapshot under way, a stretch of the background child's stream, the end. */
+bool snapshot_piece(struct gbx_isolate *isolate, uint32_t request, struct span piece);
+bool snapshot_service(struct gbx_isolate *isolate);
+void snapshot_end(struct gbx_isolate *isolate, struct gbx_future *request, gbx_status status,
+    const char *why);
+void snapshot_abandon(struct gbx_isolate *isolate);
+/* Has the cell look after its snapshot child now and then, also while a script runs. */
+void isolate_watch_snapshot(struct gbx_isolate *isolate);
+
+/* Events (runtime.c). */
+gbx_status watch_add(struct gbx_runtime *runtime, struct watch *watch, enum watch_kind kind,
+    void *object, int fd, gbx_error *error);
+void watch_remove(struct gbx_runtime *runtime, struct watch *watch, int fd);
+/* The runtime's fd becomes readable at `at_us` at the latest. */
+void runtime_alarm(struct gbx_runtime *runtime, uint64_t at_us);
+
+/* Copies a caller's sized options; see options.c. */
+gbx_status options_read(void *dst, size_t dst_size, const void *src, size_t min_size,
+    const char *what, gbx_error *error);
+
+/* An fd that cannot be taken for stdin, stdout or stderr: a host may have closed those. */
+int fd_above_stdio(int fd);
+
+#endif

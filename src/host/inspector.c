@@ -1,0 +1,85 @@
+/* inspector.c - sessions of the Chrome DevTools Protocol: texts in, texts out. */
+#include "host/host.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+
+#include <stdlib.h>
+
+gbx_status
+gbx_inspector_open(gbx_isolate *isolate, gbx_inspector_callback on_message, void *data,
+    gbx_inspector **out_inspector, gbx_error *error)
+{
+    if (on_message == NULL)
+        return fail(error, GBX_EINVAL, "an inspector session needs a callback for messages");
+    if (isolate->cell == NULL)
+        return fail(error, GBX_EDISPOSED, "the isolate has ended");
+    gbx_inspector *inspector = malloc(sizeof *inspector);
+    if (inspector == NULL)
+        return fail(error, GBX_ENOMEM, "no memory for an inspector session");
+    *inspector = (gbx_inspector){ .isolate = isolate, .on_message = on_message, .data = data };
+    inspector->id = table_add(&isolate->inspectors, inspector);
+    if (inspector->id == 0) {
+        free(inspector);
+        return fail(error, GBX_EBUSY,
+            "the isolate has %d inspector sessions, as many as it may", SESSIONS_MAX);
+    }
+    isolate_ref(isolate);
+    put_inspector_open(&isolate->out, isolate_tag(isolate, 0),
+        &(struct msg_inspector_open){ .session = inspector->id });
+    (void)isolate_send(isolate);
+    isolate_urge(isolate);
+    *out_inspector = inspector;
+    return GBX_OK;
+}
+
+gbx_status
+gbx_inspector_send(gbx_inspector *inspector, const char *json, size_t len)
+{
+    gbx_isolate *isolate = inspector->isolate;
+
+    if (len > CDP_BYTES_MAX)
+        return GBX_ETOOBIG;
+    put_inspector_send(&isolate->out, isolate_tag(isolate, 0),
+        &(struct msg_inspector_send){ .session = inspector->id, .json = span_of(json, len) });
+    gbx_status status = isolate_send(isolate);
+    isolate_urge(isolate);
+    return status;
+}
+
+void
+gbx_inspector_close(gbx_inspector *inspector)
+{
+    if (inspector == NULL)
+        return;
+    gbx_isolate *isolate = inspector->isolate;
+    (void)table_remove(&isolate->inspectors, inspector->id);
+    if (isolate->cell != NULL) {
+        put_inspector_close(&isolate->out, isolate_tag(isolate, 0),
+            &(struct msg_inspector_close){ .session = inspector->id });
+        (void)isolate_send(isolate);
+        isolate_urge(isolate);
+    }
+    isolate_unref(isolate);
+    free(inspector);
+}
+
+bool
+isolate_paused(gbx_isolate *isolate, bool paused)
+{
+    uint64_t now = now_us();
+    uint32_t cursor = 0, id;
+    gbx_future *future;
+
+    if (paused && isolate->inspectors.live == 0)
+        return false;
+    if (paused && isolate->paused_at_us == 0)
+        isolate->paused_at_us = now;
+    if (!paused && isolate->paused_at_us != 0) {
+        while ((future = table_next(&isolate->futures, &cursor, &id)) != NULL)
+            if (future->kill_at_us != UINT64_MAX)
+                future->kill_at_us += now - isolate->paused_at_us;
+        isolate->paused_at_us = 0;
+    }
+    return true;
+}

@@ -1,0 +1,294 @@
+/* receive.c - what a cell may say. The only place that believes anything a cell said.
+ *
+ * Every message is decoded field by field from a private copy, and must name a request, a function
+ * or a session that this isolate has. Anything else condemns the cell: there is no resync.
+ */
+#include "host/host.h"
+
+#include "base/check.h"
+#include "base/error.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool
+broke(gbx_isolate *isolate, const char *what)
+{
+    isolate_condemn(isolate, GBX_EPROTO, what);
+    return false;
+}
+
+static gbx_future *
+open_future(gbx_isolate *isolate, uint32_t id, unsigned kinds)
+{
+    gbx_future *future = table_get(&isolate->futures, id);
+
+    return future != NULL && (kinds >> future->kind & 1) != 0 ? future : NULL;
+}
+
+enum {
+    PLAIN = 1u << FUTURE_PLAIN,
+    STATISTICS = 1u << FUTURE_STATISTICS,
+    SNAPSHOT = 1u << FUTURE_SNAPSHOT,
+};
+
+/* A value of the cell; an empty one is undefined. */
+static bool
+read_value(gbx_isolate *isolate, struct span bytes, gbx_value **out)
+{
+    const char *why = "a value that cannot be read";
+
+    if (bytes.len == 0) {
+        *out = gbx_value_new_undefined();
+        return *out != NULL || broke(isolate, "no memory for a value");
+    }
+    gbx_status status = clone_read(bytes, NULL, out, &why);
+    if (status == GBX_ENOMEM)
+        return broke(isolate, "no memory for a value");
+    return status == GBX_OK || broke(isolate, why != NULL ? why : "a value past its limits");
+}
+
+static bool
+on_result(gbx_isolate *isolate, const struct frame *frame, const struct msg_result *m)
+{
+    gbx_future *future = open_future(isolate, frame->id, PLAIN | SNAPSHOT);
+    gbx_value *value;
+
+    if (future == NULL)
+        return broke(isolate, "the answer to a request that is not open");
+    if (future->kind == FUTURE_SNAPSHOT) {
+        snapshot_end(isolate, future, GBX_OK, NULL);
+        return isolate->cell != NULL;
+    }
+    if (!read_value(isolate, m->value, &value))
+        return false;
+    future_finish(future, GBX_OK, NULL, value, NULL);
+    return true;
+}
+
+static bool
+on_reference(gbx_isolate *isolate, const struct frame *frame, const struct msg_reference *m)
+{
+    gbx_future *future = open_future(isolate, frame->id, PLAIN);
+
+    if (future == NULL || m->reference == 0)
+        return broke(isolate, "a reference that nobody asked for");
+    gbx_reference *reference = reference_new(isolate, m->reference);
+    if (reference == NULL) {
+        future_finish(future, GBX_ENOMEM, NULL, NULL, NULL);
+        return true;
+    }
+    future_finish(future, GBX_OK, NULL, NULL, reference);
+    return true;
+}
+
+/* What a request may fail with while its cell lives. */
+static bool
+may_fail_with(uint32_t status)
+{
+    switch (-(int64_t)status) {
+    case GBX_ETHROW:
+    case GBX_ETIMEOUT:
+    case GBX_ECPU:
+    case GBX_ETERMINATED:
+    case GBX_EHOST:
+    case GBX_EINVAL:
+    case GBX_ETOOBIG:
+    case GBX_ECLONE:
+    case GBX_EBUSY:
+    case GBX_ESYS:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void
+copy_text(char *dst, size_t size, struct span text)
+{
+    text_copy(dst, size, (const char *)text.p, text.len);
+}
+
+static void
+fill_failure(gbx_error *error, gbx_status status, const struct msg_failure *m)
+{
+    error->status = status;
+    error->line = m->line;
+    error->column = m->column;
+    error->limit = m->limit;
+    error->measured = m->measured;
+    copy_text(error->name, sizeof error->name, m->name);
+    copy_text(error->message, sizeof error->message, m->message);
+    copy_text(error->file, sizeof error->file, m->file);
+    copy_text(error->source_line, sizeof error->source_line, m->source_line);
+    copy_text(error->stack, sizeof error->stack, m->stack);
+    if (error->message[0] == '\0')
+        (void)snprintf(error->message, sizeof error->message, "%s",
+            error->name[0] != '\0' ? error->name : gbx_strstatus(status));
+}
+
+static bool
+on_failure(gbx_isolate *isolate, const struct frame *frame, const struct msg_failure *m)
+{
+    gbx_future *future = open_future(isolate, frame->id, PLAIN | SNAPSHOT);
+    gbx_error error = GBX_ERROR_INIT;
+    gbx_value *value = NULL;
+
+    if (future == NULL)
+        return broke(isolate, "the failure of a request that is not open");
+    if (!may_fail_with(m->status))
+        return broke(isolate, "a failure that a cell may not report");
+    if (m->value.len > 0 && !read_value(isolate, m->value, &value))
+        return false;
+    fill_failure(&error, -(gbx_status)m->status, m);
+    if (future->kind == FUTURE_SNAPSHOT) {
+        gbx_value_free(value);
+        snapshot_end(isolate, future, error.status, error.message);
+        return isolate->cell != NULL;
+    }
+    future_finish(future, error.status, &error, value, NULL);
+    return true;
+}
+
+/* The arguments of a callback; on failure all of them are freed and the cell is condemned. */
+static bool
+read_arguments(gbx_isolate *isolate, const struct msg_callback *m, gbx_value **arguments)
+{
+    struct span rest = m->arguments, argument;
+    uint32_t read = 0;
+    bool good = true;
+
+    while (good && read < m->count)
+        if (!argument_next(&rest, &argument))
+            good = broke(isolate, "arguments that do not fit their message");
+        else if ((good = read_value(isolate, argument, &arguments[read])))
+            read++;
+    if (good && rest.len != 0)
+        good = broke(isolate, "more arguments than announced");
+    while (!good && read > 0)
+        gbx_value_free(arguments[--read]);
+    return good;
+}
+
+static bool
+on_callback(gbx_isolate *isolate, const struct frame *frame, const struct msg_callback *m)
+{
+    struct function *function = table_get(&isolate->functions, m->function);
+
+    if (isolate->ending)
+        return true; /* nobody waits for the answer any more */
+    if (function == NULL)
+        return broke(isolate, "a call of a host function that it was not given");
+    if (m->count > ARGUMENTS_MAX || m->count > m->arguments.len / 4)
+        return broke(isolate, "more arguments than their message holds");
+    if (isolate->nesting >= NESTING_MAX)
+        return broke(isolate, "host calls nested past their limit");
+    gbx_value **arguments = calloc(m->count + 1u, sizeof *arguments);
+    if (arguments == NULL)
+        return broke(isolate, "no memory for the arguments of a call");
+    bool good = read_arguments(isolate, m, arguments);
+    if (good) {
+        function_call(isolate, frame->id, function, arguments, m->count);
+        for (uint32_t i = 0; i < m->count; i++)
+            gbx_value_free(arguments[i]);
+    }
+    free(arguments);
+    return good && isolate->cell != NULL;
+}
+
+static bool
+on_console(gbx_isolate *isolate, const struct frame *frame, const struct msg_console *m)
+{
+    (void)frame;
+    if (m->level > GBX_CONSOLE_ERROR || isolate->options.on_console == NULL)
+        return broke(isolate, "a console message that was not asked for");
+    if (!isolate->closed)
+        isolate->options.on_console(
+            isolate, m->level, (const char *)m->text.p, m->text.len, isolate->options.data);
+    return isolate->cell != NULL;
+}
+
+static bool
+on_inspector_message(
+    gbx_isolate *isolate, const struct frame *frame, const struct msg_inspector_message *m)
+{
+    gbx_inspector *inspector = table_get(&isolate->inspectors, m->session);
+
+    (void)frame;
+    /* A session that was just closed may still have something under way. */
+    if (inspector != NULL)
+        inspector->on_message(inspector, (const char *)m->json.p, m->json.len, inspector->data);
+    return isolate->cell != NULL;
+}
+
+static bool
+on_paused(gbx_isolate *isolate, const struct frame *frame, const struct msg_paused *m)
+{
+    (void)frame;
+    return isolate_paused(isolate, m->paused != 0) ||
+           broke(isolate, "a debugger's pause without a debugger");
+}
+
+static bool
+on_statistics_reply(
+    gbx_isolate *isolate, const struct frame *frame, const struct msg_statistics_reply *m)
+{
+    gbx_future *future = open_future(isolate, frame->id, STATISTICS);
+    const struct {
+        const char *name;
+        uint64_t number;
+    } fields[] = { { "heapUsed", m->heap_used }, { "heapTotal", m->heap_total },
+        { "heapLimit", m->heap_limit }, { "malloced", m->heap_malloced },
+        { "external", m->external }, { "externalPeak", m->external_peak }, { "code", m->code },
+        { "contexts", m->contexts }, { "detachedContexts", m->detached },
+        { "collections", m->collections }, { "collectionTime", m->collection_us } };
+
+    if (future == NULL)
+        return broke(isolate, "statistics that nobody asked for");
+    gbx_value *object = gbx_value_new_object();
+    gbx_status status = object == NULL ? GBX_ENOMEM : GBX_OK;
+    for (size_t i = 0; i < COUNT(fields) && status == GBX_OK; i++)
+        status = gbx_value_set(object, fields[i].name, strlen(fields[i].name),
+            gbx_value_new_number((double)fields[i].number));
+    if (status != GBX_OK) {
+        gbx_value_free(object);
+        object = NULL;
+    }
+    future_finish(future, status, NULL, object, NULL);
+    return true;
+}
+
+static bool
+on_snapshot_piece(
+    gbx_isolate *isolate, const struct frame *frame, const struct msg_snapshot_piece *m)
+{
+    return snapshot_piece(isolate, frame->id, m->data) ||
+           broke(isolate, "a piece of a snapshot that nobody asked for");
+}
+
+bool
+receive(gbx_isolate *isolate, const struct frame *frame)
+{
+#define CASE(NAME, name)                                                         \
+    case MESSAGE_##NAME: {                                                       \
+        struct msg_##name m;                                                     \
+        if (get_##name(frame->body, &m) != GBX_OK)                               \
+            return broke(isolate, "a message whose body does not fit its type"); \
+        return on_##name(isolate, frame, &m);                                    \
+    }
+    switch (frame->type) {
+        CASE(RESULT, result)
+        CASE(REFERENCE, reference)
+        CASE(FAILURE, failure)
+        CASE(CALLBACK, callback)
+        CASE(CONSOLE, console)
+        CASE(INSPECTOR_MESSAGE, inspector_message)
+        CASE(STATISTICS_REPLY, statistics_reply)
+        CASE(SNAPSHOT_PIECE, snapshot_piece)
+        CASE(PAUSED, paused)
+    default:
+        return broke(isolate, "a message of the other direction");
+    }
+#undef CASE
+}

@@ -1,0 +1,329 @@
+/* snapshot.c - heap snapshots on their way to a file, a descriptor or a callback.
+ *
+ * A background snapshot comes as pieces (u32 length, bytes) through a ring of its own, written by
+ * the snapshot child; an attached one as messages of the cell. Either way the host holds one
+ * piece at most. A file is written without a name (O_TMPFILE) and gets it when it is whole,
+ * so that whatever happens, kill -9 included, there is a whole snapshot or none.
+ */
+#include "host/host.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct snapshot {
+    gbx_future *future; /* the caller's; open; finished by us */
+    bool background;
+    bool nameless;   /* fd is an O_TMPFILE */
+    int fd;          /* owned if there is a path, else the caller's; -1: a sink */
+    char *path;      /* owned; NULL: fd or sink */
+    char *temporary; /* owned; a name that the file has until it is whole; NULL: none */
+    gbx_snapshot_sink sink;
+    void *data;
+    uint64_t bytes;      /* written so far */
+    uint8_t header[4];   /* of the background stream */
+    uint32_t have;       /* bytes of it */
+    uint32_t piece_left; /* of the piece that is being read */
+};
+
+/* --- files ---------------------------------------------------------------------------------- */
+
+static gbx_status
+open_file(struct snapshot *s, const char *path, gbx_error *error)
+{
+    struct stat st;
+    char copy[PATH_MAX];
+
+    if (strlen(path) >= sizeof copy - 32)
+        return fail(error, GBX_EINVAL, "snapshot path: too long");
+    if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        return fail(error, GBX_EINVAL, "%s is there and is not a regular file", path);
+    (void)snprintf(copy, sizeof copy, "%s", path);
+    const char *directory = dirname(copy);
+    s->path = strdup(path);
+    if (s->path == NULL)
+        return fail(error, GBX_ENOMEM, "no memory for a snapshot");
+    s->fd = fd_above_stdio(open(directory, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
+    s->nameless = s->fd >= 0;
+    if (s->fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT)) {
+        /* A file system without nameless files, or no such directory: then this fails too. */
+        if (asprintf(&s->temporary, "%s.XXXXXX", path) < 0) {
+            s->temporary = NULL;
+            return fail(error, GBX_ENOMEM, "no memory for a snapshot");
+        }
+        s->fd = fd_above_stdio(mkostemp(s->temporary, O_CLOEXEC));
+        if (s->fd < 0) {
+            free(s->temporary);
+            s->temporary = NULL;
+        }
+    }
+    return s->fd < 0 ? fail_errno(error, "cannot write %s", path) : GBX_OK;
+}
+
+/* Gives the nameless file a name beside its target and moves it there. */
+static gbx_status
+name_file(struct snapshot *s, gbx_error *error)
+{
+    char source[64];
+
+    if (s->nameless) {
+        (void)snprintf(source, sizeof source, "/proc/self/fd/%d", s->fd);
+        /* linkat() never replaces: a name of our own first, then rename(), which does. */
+        if (linkat(AT_FDCWD, source, AT_FDCWD, s->path, AT_SYMLINK_FOLLOW) == 0)
+            return GBX_OK;
+        if (errno != EEXIST)
+            return fail_errno(error, "cannot write %s", s->path);
+        for (int i = 0; i < 100 && s->temporary == NULL; i++) {
+            if (asprintf(&s->temporary, "%s.%d-%d", s->path, (int)getpid(), i) < 0)
+                s->temporary = NULL;
+            else if (linkat(AT_FDCWD, source, AT_FDCWD, s->temporary, AT_SYMLINK_FOLLOW) < 0) {
+                free(s->temporary);
+                s->temporary = NULL;
+                if (errno != EEXIST)
+                    break;
+            }
+        }
+        if (s->temporary == NULL)
+            return fail_errno(error, "cannot write %s", s->path);
+    }
+    if (rename(s->temporary, s->path) < 0)
+        return fail_errno(error, "cannot write %s", s->path);
+    free(s->temporary);
+    s->temporary = NULL;
+    return GBX_OK;
+}
+
+static gbx_status
+write_all(struct snapshot *s, struct span piece, gbx_error *error)
+{
+    while (piece.len > 0) {
+        ssize_t n = write(s->fd, piece.p, piece.len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return fail_errno(error, "cannot write the snapshot%s%s after %llu bytes",
+                s->path != NULL ? " to " : "", s->path != NULL ? s->path : "",
+                (unsigned long long)s->bytes);
+        piece = span_of(piece.p + n, piece.len - (size_t)n);
+        s->bytes += (uint64_t)n;
+    }
+    return GBX_OK;
+}
+
+static gbx_status
+deliver(struct snapshot *s, struct span piece, gbx_error *error)
+{
+    if (s->sink == NULL)
+        return write_all(s, piece, error);
+    gbx_status status = s->sink(piece.p, piece.len, s->data);
+    s->bytes += piece.len;
+    return status == GBX_OK ? GBX_OK : fail(error, status, "the snapshot's sink gave up");
+}
+
+/* --- the end -------------------------------------------------------------------------------- */
+
+static void
+snapshot_free(struct snapshot *s)
+{
+    if (s->temporary != NULL)
+        (void)unlink(s->temporary);
+    if (s->path != NULL)
+        fd_close(&s->fd);
+    free(s->temporary);
+    free(s->path);
+    free(s);
+}
+
+/* Finishes the future, one way or the other. `error` is set unless it went well. */
+static void
+finish(gbx_isolate *isolate, gbx_status status, gbx_error *error)
+{
+    struct snapshot *s = isolate->snapshot;
+    gbx_value *bytes = NULL;
+
+    isolate->snapshot = NULL;
+    if (status == GBX_OK && s->path != NULL)
+        status = name_file(s, error);
+    if (status == GBX_OK && (bytes = gbx_value_new_number((double)s->bytes)) == NULL)
+        status = fail(error, GBX_ENOMEM, "no memory for the answer");
+    gbx_future *future = s->future;
+    snapshot_free(s);
+    future_finish(future, status, error, bytes, NULL);
+}
+
+/* What was written is no use. The cell and its child stop at their next piece. */
+static void
+give_up(gbx_isolate *isolate, gbx_error *error)
+{
+    atomic_store(&isolate->cell->channel.shared->snapshot_stop, 1);
+    channel_wake_child(&isolate->cell->channel);
+    finish(isolate, error->status, error);
+}
+
+void
+snapshot_abandon(gbx_isolate *isolate)
+{
+    gbx_error error = GBX_ERROR_INIT;
+    gbx_status status = isolate->has_died ? isolate->death.status : GBX_EDISPOSED;
+
+    (void)fail(&error, status, "the isolate ended before its heap snapshot was written: %s",
+        isolate->has_died ? isolate->death_message : gbx_strstatus(status));
+    finish(isolate, status, &error);
+}
+
+/* The cell's answer: it has written its last piece, or its child has ended. */
+void
+snapshot_end(gbx_isolate *isolate, gbx_future *request, gbx_status status, const char *why)
+{
+    gbx_error error = GBX_ERROR_INIT;
+
+    isolate_ref(isolate);
+    isolate->snapshot_request = 0;
+    /* All that the child wrote is in the ring by now. */
+    while (isolate->snapshot != NULL && isolate->snapshot->background &&
+           isolate->cell != NULL && snapshot_service(isolate))
+        ;
+    struct snapshot *s = isolate->snapshot;
+    if (s != NULL && status != GBX_OK)
+        finish(isolate, fail(&error, status, "%s", why), &error);
+    else if (s != NULL && s->background)
+        finish(isolate, fail(&error, GBX_ESYS, "the heap snapshot ended early"), &error);
+    else if (s != NULL)
+        finish(isolate, GBX_OK, &error);
+    future_finish(request, GBX_OK, NULL, NULL, NULL);
+    isolate_unref(isolate);
+}
+
+/* --- pieces --------------------------------------------------------------------------------- */
+
+bool
+snapshot_piece(gbx_isolate *isolate, uint32_t request, struct span piece)
+{
+    gbx_error error = GBX_ERROR_INIT;
+
+    if (request == 0 || request != isolate->snapshot_request)
+        return false;
+    if (isolate->snapshot != NULL && !isolate->snapshot->background &&
+        deliver(isolate->snapshot, piece, &error) != GBX_OK && isolate->snapshot != NULL &&
+        isolate->cell != NULL)
+        give_up(isolate, &error);
+    return true;
+}
+
+/* Reads on in the header of a piece; true when it is there. */
+static bool
+header_read(struct snapshot *s, struct ring *ring)
+{
+    s->have += (uint32_t)ring_take(ring, s->header + s->have, sizeof s->header - s->have);
+    if (s->have < sizeof s->header)
+        return false;
+    s->have = 0;
+    s->piece_left = (uint32_t)s->header[0] | (uint32_t)s->header[1] << 8 |
+                    (uint32_t)s->header[2] << 16 | (uint32_t)s->header[3] << 24;
+    return true;
+}
+
+bool
+snapshot_service(gbx_isolate *isolate)
+{
+    struct snapshot *s = isolate->snapshot;
+    struct channel *channel = &isolate->cell->channel;
+    gbx_error error = GBX_ERROR_INIT;
+    uint8_t bytes[RING_BYTES / 2];
+
+    if (!s->background || ring_used(&channel->snapshot) == 0) {
+        if (channel->snapshot.lied)
+            isolate_condemn(isolate, GBX_EPROTO, "impossible position in the snapshot's ring");
+        return false;
+    }
+    if (s->piece_left == 0) {
+        if (header_read(s, &channel->snapshot) && s->piece_left == 0)
+            finish(isolate, GBX_OK, &error); /* an empty piece: all is there */
+    } else {
+        size_t want = s->piece_left < sizeof bytes ? s->piece_left : sizeof bytes;
+        size_t n = ring_take(&channel->snapshot, bytes, want);
+        s->piece_left -= (uint32_t)n;
+        isolate->received_bytes += n;
+        /* A sink may close the isolate, and then there is nothing to give up. */
+        if (deliver(s, span_of(bytes, n), &error) != GBX_OK && isolate->snapshot == s &&
+            isolate->cell != NULL)
+            give_up(isolate, &error);
+    }
+    if (isolate->cell != NULL)
+        channel_wake_child(channel);
+    return true;
+}
+
+/* --- public --------------------------------------------------------------------------------- */
+
+static gbx_status
+snapshot_open(const gbx_snapshot_options *options, struct snapshot **out, gbx_error *error)
+{
+    gbx_snapshot_options o;
+    gbx_status status = options_read(&o, sizeof o, options,
+        offsetof(gbx_snapshot_options, reserved), "snapshot options", error);
+
+    if (status != GBX_OK)
+        return status;
+    if (options == NULL || (o.path != NULL) + (o.sink != NULL) + (o.fd >= 0) != 1)
+        return fail(error, GBX_EINVAL,
+            "snapshot options: exactly one of path, fd and sink says where it goes");
+    if (o.mode > GBX_SNAPSHOT_ATTACHED)
+        return fail(error, GBX_EUNSUPPORTED, "snapshot options: unknown mode %u", o.mode);
+    struct snapshot *s = calloc(1, sizeof *s);
+    if (s == NULL)
+        return fail(error, GBX_ENOMEM, "no memory for a snapshot");
+    s->background = o.mode == GBX_SNAPSHOT_BACKGROUND;
+    s->fd = o.fd;
+    s->sink = o.sink;
+    s->data = o.data;
+    status = o.path == NULL ? GBX_OK : open_file(s, o.path, error);
+    if (status != GBX_OK) {
+        snapshot_free(s);
+        return status;
+    }
+    *out = s;
+    return GBX_OK;
+}
+
+gbx_future *
+gbx_heap_snapshot(gbx_isolate *isolate, const gbx_snapshot_options *options)
+{
+    gbx_error error = GBX_ERROR_INIT;
+    struct snapshot *s = NULL;
+
+    if (isolate->snapshot_request != 0)
+        return future_failed(GBX_EBUSY, "a heap snapshot of this isolate is under way");
+    if (snapshot_open(options, &s, &error) != GBX_OK)
+        return future_failed(error.status, "%s", error.message);
+    gbx_future *future = future_new(isolate, FUTURE_LOCAL);
+    gbx_future *request = future_new(isolate, FUTURE_SNAPSHOT);
+    if (future->finished || request->finished) {
+        snapshot_free(s);
+        gbx_future_free(request);
+        return future;
+    }
+    struct channel *channel = &isolate->cell->channel;
+    atomic_store(&channel->shared->snapshot_stop, 0);
+    /* A child that was given up may have left bytes behind. */
+    channel->snapshot.position = atomic_load(&channel->shared->snapshot.head);
+    channel->snapshot.peer = channel->snapshot.position;
+    atomic_store(&channel->shared->snapshot.tail, channel->snapshot.position);
+    s->future = future;
+    isolate->snapshot = s;
+    isolate->snapshot_request = request->id;
+    put_snapshot(&isolate->out, isolate_tag(isolate, request->id),
+        &(struct msg_snapshot){ .background = s->background });
+    gbx_future_free(future_send(isolate, request));
+    isolate_urge(isolate);
+    isolate_watch_snapshot(isolate);
+    return future;
+}
