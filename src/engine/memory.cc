@@ -18,6 +18,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <malloc.h>
 #include <map>
 #include <new>
 #include <unistd.h>
@@ -79,6 +80,8 @@ memory_boot(void)
     v8::V8::SetFatalErrorHandler(on_check);
     v8::V8::SetFatalMemoryErrorCallback(on_oom);
     std::set_new_handler(on_new_failed);
+    /* A second arena would be 64 MiB of addresses, and a look at the CPUs in sysfs. */
+    (void)mallopt(M_ARENA_MAX, 1);
 }
 
 /* --- accounts ------------------------------------------------------------------------- */
@@ -443,7 +446,7 @@ engine_measure(struct engine_statistics *out)
     out->external = outside();
     out->external_peak = memory.peak;
     out->code_and_metadata = code.code_and_metadata_size() + code.bytecode_and_metadata_size();
-    out->contexts = heap.number_of_native_contexts();
+    out->contexts = contexts_count();
     out->detached_contexts = heap.number_of_detached_contexts();
     out->collections = memory.collections;
     out->collection_us = memory.collection_us;

@@ -38,6 +38,7 @@ bool platform_run_tasks(bool nested);
 v8::Local<v8::Context> context_find(uint32_t id);
 /* The id of a context of ours; 0 for any other. */
 uint32_t context_id(v8::Local<v8::Context> context);
+uint32_t contexts_count(void);
 /* Calls `each` for every live context. `each` makes and frees none. */
 void context_each(
     void (*each)(uint32_t id, v8::Local<v8::Context> context, void *data), void *data);
