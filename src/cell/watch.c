@@ -16,11 +16,9 @@
 #include "base/clock.h"
 
 #include <errno.h>
-#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 /* `state` is (generation << 2 | phase). Only the engine's thread starts a generation; the
@@ -131,17 +129,6 @@ verdict(uint64_t *look_ns)
     return GBX_OK;
 }
 
-static void
-sleep_until(uint64_t when_ns, uint32_t alarm)
-{
-    struct channel_shared *shared = watch.cell->channel.shared;
-    struct timespec t = { (time_t)(when_ns / 1000000000u), (long)(when_ns % 1000000000u) };
-
-    /* FUTEX_WAIT_BITSET takes an absolute time. */
-    (void)syscall(SYS_futex, &shared->alarm, FUTEX_WAIT_BITSET, alarm,
-        when_ns == UINT64_MAX ? NULL : &t, NULL, FUTEX_BITSET_MATCH_ANY);
-}
-
 /* Waits for the fired generation to end, ever less politely. `from_ns`: when it fired. */
 static void
 escalate(uint32_t fired, gbx_status reason, uint64_t from_ns)
@@ -163,8 +150,9 @@ escalate(uint32_t fired, gbx_status reason, uint64_t from_ns)
             terminated = true;
         }
         uint64_t look = terminated ? kill_at : from_ns + STOP_STACK_US * 1000;
-        sleep_until(look < now + 1000000 ? look : now + 1000000,
-            atomic_load(&watch.cell->channel.shared->alarm));
+        channel_alarm_sleep(&watch.cell->channel,
+            atomic_load(&watch.cell->channel.shared->alarm),
+            look < now + 1000000 ? look : now + 1000000);
     }
 }
 
@@ -207,7 +195,7 @@ watchdog(void *unused)
         seen = alarm;
         atomic_store(&watch.sleeps_until_ns, look);
         if (atomic_load(&watch.state) == state)
-            sleep_until(look, alarm);
+            channel_alarm_sleep(&watch.cell->channel, alarm, look);
         atomic_store(&watch.sleeps_until_ns, 0);
     }
     return NULL;

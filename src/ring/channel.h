@@ -21,8 +21,8 @@
 #include <glovebox/status.h>
 
 enum channel_wants {
-    CHANNEL_WANTS_DATA = 1,  /* something to read */
-    CHANNEL_WANTS_SPACE = 2, /* room to write */
+    CHANNEL_WANTS_DATA = 1,     /* something to read */
+    CHANNEL_WANTS_SPACE = 2,    /* room to write */
     CHANNEL_WANTS_SNAPSHOT = 4, /* host: something to read from the snapshot child;
                                  * snapshot child: room to write */
 };
@@ -94,6 +94,9 @@ bool channel_host_wants(struct channel *channel, uint32_t wants);
 void channel_host_awake(struct channel *channel);
 /* Host: makes the watchdog thread of the cell look around. Any thread, async-signal-safe. */
 void channel_alarm(struct channel *channel);
+/* The cell's watchdog: sleep until `alarm` is no longer what it was, or until the time on
+ * CLOCK_MONOTONIC (UINT64_MAX: never). It sets `alarm_wanted` first, then reads `alarm`. */
+void channel_alarm_sleep(struct channel *channel, uint32_t alarm, uint64_t until_ns);
 /* True if `wants` holds for this end now. */
 bool channel_has(struct channel *channel, uint32_t wants);
 

@@ -120,6 +120,16 @@ channel_alarm(struct channel *channel)
         futex_wake(&channel->shared->alarm);
 }
 
+void
+channel_alarm_sleep(struct channel *channel, uint32_t alarm, uint64_t until_ns)
+{
+    struct timespec t = { (time_t)(until_ns / 1000000000u), (long)(until_ns % 1000000000u) };
+
+    /* FUTEX_WAIT_BITSET takes an absolute time. */
+    (void)syscall(SYS_futex, &channel->shared->alarm, FUTEX_WAIT_BITSET, alarm,
+        until_ns == UINT64_MAX ? NULL : &t, NULL, FUTEX_BITSET_MATCH_ANY);
+}
+
 static inline void
 relax(void)
 {
