@@ -53,6 +53,7 @@ answer_stopped(struct cell *cell, struct task *task)
         failure.limit = task->wall_us;
     if (task->stopped == GBX_ECPU)
         failure.limit = task->cpu_us;
+    engine_abandon(task->handle);
     put_failure(&cell->out, tag_of(cell, task->id), &failure);
     link_send(cell);
     task->answered = true;
@@ -64,6 +65,8 @@ answer_exception(struct cell *cell, const struct task *task, const struct engine
 {
     const struct engine_exception *e = &out->exception;
     gbx_status status = out->end == ENGINE_NOT_CLONABLE ? GBX_ECLONE
+                        : out->end == ENGINE_TOO_BIG    ? GBX_ETOOBIG
+                        : out->end == ENGINE_BAD_ID     ? GBX_EINVAL
                         : e->from_host                  ? GBX_EHOST
                                                         : GBX_ETHROW;
 
@@ -101,13 +104,9 @@ finish(struct cell *cell, struct task *task, const struct engine_outcome *out)
         break;
     case ENGINE_THROWN:
     case ENGINE_NOT_CLONABLE:
-        answer_exception(cell, task, out);
-        break;
     case ENGINE_TOO_BIG:
-        answer_failure(cell, task->id, GBX_ETOOBIG, "the result is past the size limit");
-        break;
     case ENGINE_BAD_ID:
-        answer_failure(cell, task->id, GBX_EINVAL, "no such context, reference or path");
+        answer_exception(cell, task, out);
         break;
     case ENGINE_TERMINATED:
     case ENGINE_ENDS:

@@ -375,11 +375,14 @@ engine_call(uint32_t context, uint32_t call, uint32_t flags, struct span path,
     uint32_t reference, uint32_t count, struct span arguments, struct engine_outcome *out)
 {
     v8::HandleScope handles(eng.isolate);
+    if (path.len == 0)
+        context = reference_context(reference);
     v8::Local<v8::Context> in = context_find(context);
     struct asked asked = { context, call, flags };
 
     if (in.IsEmpty())
-        outcome_message(out, ENGINE_BAD_ID, "no such context");
+        outcome_message(
+            out, ENGINE_BAD_ID, path.len == 0 ? "no such reference" : "no such context");
     else if (count > ARGUMENTS_MAX)
         outcome_message(out, ENGINE_TOO_BIG, "too many arguments");
     else

@@ -175,7 +175,7 @@ struct engine_source {
 void engine_eval(uint32_t context, uint32_t call, uint32_t flags,
     const struct engine_source *source, struct engine_outcome *out);
 /* `path`: dotted names from the global object ("a.b.c"; `this` is what holds the last), or
- * empty to call `reference`. `arguments` as in hooks.call_host. */
+ * empty to call `reference` in the context it comes from. `arguments` as in hooks.call_host. */
 void engine_call(uint32_t context, uint32_t call, uint32_t flags, struct span path,
     uint32_t reference, uint32_t count, struct span arguments, struct engine_outcome *out);
 /* Reads a path from the global object; getters and proxies do run, under the caller's limits.

@@ -88,6 +88,8 @@ void awaits_forget_context(uint32_t id);
 
 /* The value of a reference; empty when there is none. Needs a HandleScope. */
 v8::Local<v8::Value> reference_find(uint32_t reference);
+/* The context that it belongs to; 0: no such reference. */
+uint32_t reference_context(uint32_t number);
 /* A new reference to a value; 0 when there are too many. */
 uint32_t reference_new(uint32_t context, v8::Local<v8::Value> value);
 void references_forget_context(uint32_t id);

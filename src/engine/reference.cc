@@ -49,6 +49,14 @@ reference_find(uint32_t number)
 }
 
 uint32_t
+reference_context(uint32_t number)
+{
+    struct reference *found = find(number);
+
+    return found == nullptr ? 0 : found->context;
+}
+
+uint32_t
 reference_new(uint32_t context, v8::Local<v8::Value> value)
 {
     uint32_t place;

@@ -1,0 +1,193 @@
+/* bench_latency.c - how long the things take that a host does all day. */
+#include "bench.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+    ROUNDS = 200
+};
+
+/* --- creation ------------------------------------------------------------------------------- */
+
+static void
+creation(uint32_t pool, const char *name)
+{
+    gbx_runtime *runtime = bench_runtime(pool);
+    double samples[ROUNDS];
+
+    gbx_isolate_close(bench_isolate(runtime, 0)); /* the template is warm from here on */
+    for (int i = 0; i < ROUNDS; i++) {
+        uint64_t start = now_ns();
+        gbx_isolate *isolate = bench_isolate(runtime, 0);
+        bench_run(isolate, "1 + 1");
+        samples[i] = (double)(now_ns() - start) / 1e6;
+        gbx_isolate_close(isolate);
+        /* A pool has time to fill again between two customers. */
+        (void)gbx_runtime_dispatch(runtime, 3000);
+    }
+    report(name, median(samples, ROUNDS), "ms", "open, context, first eval; median of 200");
+    gbx_runtime_close(runtime);
+}
+
+/* --- calls ---------------------------------------------------------------------------------- */
+
+static double
+call_ns(gbx_reference *function, const gbx_value *const *arguments, size_t count)
+{
+    gbx_error error = GBX_ERROR_INIT;
+    uint64_t start = now_ns();
+    gbx_future *future = gbx_reference_call(function, arguments, count, NULL);
+
+    must(gbx_future_wait(future, -1, &error), &error, "call");
+    gbx_future_free(future);
+    return (double)(now_ns() - start);
+}
+
+static void
+calls(gbx_isolate *isolate)
+{
+    gbx_value *one = gbx_value_new_int32(1), *two = gbx_value_new_int32(2);
+    const gbx_value *arguments[] = { one, two };
+    enum {
+        BATCHES = 100,
+        BATCH = 2000
+    };
+    double samples[BATCHES];
+
+    bench_run(isolate, "function add(a, b) { return a + b; }");
+    gbx_reference *add = bench_function(isolate, "add");
+    for (int i = 0; i < BATCHES; i++) {
+        uint64_t start = now_ns();
+        for (int j = 0; j < BATCH; j++)
+            (void)call_ns(add, arguments, 2);
+        samples[i] = (double)(now_ns() - start) / 1e3 / BATCH;
+    }
+    report("synchronous call, two numbers, hot", median(samples, BATCHES), "us",
+        "median of 100 batches of 2,000");
+    for (int i = 0; i < 100; i++) {
+        /* Longer than any spin: the cell sleeps in the kernel. */
+        (void)nanosleep(&(struct timespec){ 0, 5000000 }, NULL);
+        samples[i] = call_ns(add, arguments, 2) / 1e3;
+    }
+    report("call into a parked cell", median(samples, 100), "us", "5 ms apart; median of 100");
+    gbx_reference_close(add);
+    gbx_value_free(one);
+    gbx_value_free(two);
+}
+
+static gbx_status
+answer(gbx_callback *callback, void *data)
+{
+    (void)data;
+    return gbx_callback_return(callback, gbx_callback_argument(callback, 0));
+}
+
+static void
+callbacks(gbx_isolate *isolate)
+{
+    gbx_error error = GBX_ERROR_INIT;
+    enum {
+        BATCHES = 50
+    };
+    double samples[BATCHES];
+    gbx_future *set =
+        gbx_context_set_function(gbx_isolate_context(isolate), "host", answer, NULL);
+
+    must(gbx_future_wait(set, -1, &error), &error, "set_function");
+    gbx_future_free(set);
+    bench_run(isolate, "function many() { for (let i = 0; i < 1000; i++) host(i); }");
+    gbx_reference *many = bench_function(isolate, "many");
+    for (int i = 0; i < BATCHES; i++)
+        samples[i] = call_ns(many, NULL, 0) / 1e3 / 1000;
+    report("host function called by the guest", median(samples, BATCHES), "us",
+        "one number there and back; median of 50 batches of 1,000");
+    gbx_reference_close(many);
+}
+
+/* --- values --------------------------------------------------------------------------------- */
+
+static void
+round_trip(gbx_isolate *isolate, gbx_value *value, int rounds, double scale, const char *name,
+    const char *unit)
+{
+    gbx_reference *same = bench_function(isolate, "same");
+    const gbx_value *arguments[] = { value };
+    double *samples = calloc((size_t)rounds, sizeof *samples);
+    char how[64];
+
+    (void)call_ns(same, arguments, 1);
+    for (int i = 0; i < rounds; i++)
+        samples[i] = call_ns(same, arguments, 1) / scale;
+    (void)snprintf(how, sizeof how, "there and back; median of %d", rounds);
+    report(name, median(samples, (size_t)rounds), unit, how);
+    free(samples);
+    gbx_reference_close(same);
+    gbx_value_free(value);
+}
+
+static gbx_value *
+from_guest(gbx_isolate *isolate, const char *source)
+{
+    gbx_error error = GBX_ERROR_INIT;
+    gbx_value *value = NULL;
+
+    must(gbx_eval(gbx_isolate_context(isolate), source, NULL, &value, &error), &error, source);
+    return value;
+}
+
+static void
+values(gbx_isolate *isolate)
+{
+    bench_run(isolate, "function same(x) { return x; }");
+    round_trip(isolate,
+        from_guest(isolate,
+            "({a: 1, b: 'two', c: true, d: null, e: 5.5, f: 'six', g: 7, h: 'eight',"
+            " i: [9], j: 'ten'})"),
+        2000, 1e3, "object of 10 fields", "us");
+    round_trip(isolate,
+        from_guest(isolate, "Array.from({length: 100000}, (_, i) => ({id: i, name: 'n' + i}))"),
+        9, 1e6, "100,000 small objects", "ms");
+    round_trip(isolate, from_guest(isolate, "new ArrayBuffer(1 << 20)"), 100, 1e6,
+        "ArrayBuffer of 1 MB", "ms");
+    round_trip(isolate, from_guest(isolate, "new ArrayBuffer(64 << 20)"), 7, 1e6,
+        "ArrayBuffer of 64 MB", "ms");
+}
+
+/* --- limits --------------------------------------------------------------------------------- */
+
+static void
+overshoot(gbx_isolate *isolate)
+{
+    double samples[30];
+    gbx_call_options options = GBX_CALL_OPTIONS_INIT;
+
+    options.timeout_us = 20000;
+    for (int i = 0; i < 30; i++) {
+        uint64_t start = now_ns();
+        if (gbx_eval(gbx_isolate_context(isolate), "for (;;) {}", &options, NULL, NULL) !=
+            GBX_ETIMEOUT)
+            must(GBX_EINVAL, NULL, "a loop ended otherwise than by its deadline");
+        samples[i] = (double)(now_ns() - start) / 1e3 - 20000;
+    }
+    report("deadline overshoot of for(;;){}", median(samples, 30), "us",
+        "past a deadline of 20 ms; median of 30");
+}
+
+int
+main(void)
+{
+    creation(GBX_POOL_NONE, "isolate, without pool");
+    creation(2, "isolate, with a pool of 2");
+    gbx_runtime *runtime = bench_runtime(0);
+    gbx_isolate *isolate = bench_isolate(runtime, (uint64_t)512 << 20);
+    calls(isolate);
+    callbacks(isolate);
+    values(isolate);
+    overshoot(isolate);
+    gbx_isolate_close(isolate);
+    gbx_runtime_close(runtime);
+    return 0;
+}
