@@ -70,6 +70,8 @@ GOOD = {
     'src/cli/meson.build': "cli_sources = files('main.c')\n",
     'test/unit/meson.build': "unit_tests = [['ring', []]]\n",
     'src/cli/main.c': '#include <glovebox/glovebox.h>\n',
+    'test/unit/layout.def': 'STRUCT(gbx_error, 4)\nFIELD(gbx_error, size, 0, 4)\nSTRUCT(gbx_box_options, 16)\n'
+                            'FIELD(gbx_box_options, size, 0, 4)\nFIELD(gbx_box_options, limit, 8, 8)\n',
     'test/unit/test_ring.c': '#include "ring/ring.h"\n',
     'docs/architecture.md': '## Modules\n\n| module | is |\n| --- | --- |\n'
                             '| `src/base` | a |\n| `src/ring` | b |\n| `src/engine` | c |\n| `src/host` | d |\n'
@@ -231,6 +233,13 @@ def test_structs_whose_size_could_change():
             ('uint64_t limit;', 'uint64_t limit : 3;', 'not of a fixed width'),
             ('    uint32_t size;  /* bytes */\n', '', 'options begin with uint32_t size')]:
         catches('check_headers', status_h(old, new), why)
+
+
+def test_structs_whose_layout_nobody_pins():
+    layout = GOOD['test/unit/layout.def']
+    catches('check_headers', {'test/unit/layout.def': layout.replace('STRUCT(gbx_error, 4)', '')}, 'gbx_error')
+    catches('check_headers', {'test/unit/layout.def': layout.replace('FIELD(gbx_box_options, limit, 8, 8)', '')},
+            'gbx_box_options.limit')
 
 
 def test_headers_that_nobody_installs_or_includes():
