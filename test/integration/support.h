@@ -1,0 +1,75 @@
+/* support.h - what the integration tests share: a world to run in, and the proof that nothing is
+ * left of it: no process, no descriptor.
+ *
+ * Every test runs in a process of its own (Criterion), so the checks of one see only its own
+ * leavings. A failed expectation ends the test.
+ */
+#ifndef TEST_INTEGRATION_SUPPORT_H
+#define TEST_INTEGRATION_SUPPORT_H
+
+#include <criterion/criterion.h>
+#include <glovebox/glovebox.h>
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* A suite whose tests must leave nothing behind. */
+#define SUITE(name) TestSuite(name, .init = support_begin, .fini = support_end, .timeout = 100)
+void support_begin(void);
+void support_end(void);
+
+struct world {
+    gbx_runtime *runtime;
+    gbx_isolate *isolate;
+    gbx_context *context; /* the isolate's own */
+};
+
+/* A runtime without a pool and one isolate in it; `options` as for gbx_isolate_open(). */
+struct world world_open(const gbx_isolate_options *options);
+/* Closes what is not NULL. */
+void world_close(struct world *world);
+/* Another isolate of the same runtime. */
+gbx_isolate *world_isolate(const struct world *world, const gbx_isolate_options *options);
+
+/* Each evaluates, expects success, and answers what came. */
+gbx_value *eval(gbx_context *context, const char *source); /* owned by the caller */
+double eval_number(gbx_context *context, const char *source);
+void eval_only(gbx_context *context, const char *source);
+/* Evaluates to a string, which must be `text`. */
+void expect_text(gbx_context *context, const char *source, const char *text);
+/* Evaluates and expects a failure; fills *error, which may be NULL. */
+void expect_failure(
+    gbx_context *context, const char *source, gbx_status status, gbx_error *error);
+
+/* Starts an evaluation with GBX_CALL flags. */
+gbx_future *start(gbx_context *context, const char *source, uint32_t flags);
+/* Waits for a future, expects `status`, frees it. */
+void settle(gbx_future *future, gbx_status status);
+/* Waits, expects success, frees it, answers its value (owned by the caller). */
+gbx_value *settle_value(gbx_future *future);
+double settle_number(gbx_future *future);
+/* Gives the guest a host function and waits for that. */
+void give(gbx_context *context, const char *path, gbx_function function, void *data);
+
+/* Of a value that must be a number, or a string that must be `text`. */
+double number_of(const gbx_value *value);
+void expect_string(const gbx_value *value, const char *text);
+
+/* Dispatches until `done`; fails the test after 60 s. */
+void dispatch_until(gbx_runtime *runtime, const bool *done);
+
+/* A descendant of this process with this name (/proc/pid/comm); 0: none. Waits up to
+ * `timeout_ms` for one to appear. */
+pid_t process_named(const char *name, int timeout_ms);
+/* Descriptors that are open now. */
+size_t descriptors_open(void);
+
+/* A directory of the test's own, removed with all in it at the end. */
+const char *scratch_directory(void);
+/* How many entries it has. */
+size_t scratch_entries(void);
+/* Nodes of a heap snapshot file, after having read all of it as JSON; fails the test if it is
+ * none. */
+long snapshot_nodes(const char *path);
+
+#endif
