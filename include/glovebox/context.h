@@ -49,7 +49,7 @@ GBX_API gbx_context *gbx_isolate_context(GBX_BORROW gbx_isolate *isolate);
  *
  * @param out_context  set only on GBX_OK; release with gbx_context_close().
  * @param error        filled on failure only; may be NULL.
- * @return GBX_OK, GBX_EBUSY at 1024 contexts, GBX_ENOMEM. What goes wrong in the cell shows in
+ * @return GBX_OK, GBX_ELIMIT at 1024 contexts, GBX_ENOMEM. What goes wrong in the cell shows in
  * the futures of the context.
  * @threads one at a time.   @since 0.1
  */

@@ -41,8 +41,8 @@ GBX_API GBX_NODROP gbx_status gbx_future_wait(
  * @param error  filled unless GBX_OK or GBX_EBUSY; may be NULL.
  * @return GBX_EBUSY while it is open, or its result: GBX_OK, GBX_ETHROW, GBX_ETIMEOUT,
  * GBX_ECPU, GBX_EMEMORY, GBX_ETERMINATED, GBX_EDISPOSED, GBX_ECRASHED, GBX_EPROTO, GBX_ELOST,
- *         GBX_EHOST, GBX_EINVAL, GBX_EUNSUPPORTED, GBX_ETOOBIG, GBX_ECLONE, GBX_ENOMEM,
- * GBX_ESYS.
+ *         GBX_EHOST, GBX_EINVAL, GBX_EUNSUPPORTED, GBX_ETOOBIG, GBX_ECLONE, GBX_ELIMIT,
+ *         GBX_ENOMEM, GBX_ESYS.
  * @threads one at a time.   @since 0.1
  */
 GBX_API gbx_status gbx_future_status(

@@ -27,7 +27,7 @@ typedef void (*gbx_inspector_callback)(
  * @param data           borrowed; handed to it.
  * @param out_inspector  set only on GBX_OK; release with gbx_inspector_close().
  * @param error          filled on failure only; may be NULL.
- * @return GBX_OK, GBX_EBUSY at 256 sessions, GBX_EDISPOSED when the isolate is dead,
+ * @return GBX_OK, GBX_ELIMIT at 256 sessions, GBX_EDISPOSED when the isolate is dead,
  * GBX_ENOMEM.
  * @threads one at a time.   @since 0.1
  */
@@ -86,7 +86,7 @@ typedef struct gbx_snapshot_options {
  *
  * In the background the guest is interrupted for one fork and goes on; also while a script
  * runs. Attached, the snapshot waits for what runs to end. It is streamed: the host never holds
- * it. One background snapshot of an isolate at a time: another one ends with GBX_EBUSY.
+ * it. One background snapshot of an isolate at a time: another one ends with GBX_ELIMIT.
  *
  * @param options  copied.
  * @return a future of the number of bytes written; GBX_ESYS with the reason when the file

@@ -40,11 +40,12 @@ extern "C" {
     X(EUNSUPPORTED, -12, "an option that this build does not have was asked for")              \
     X(ETOOBIG,      -13, "a value is past a size, count or depth limit")                       \
     X(ECLONE,       -14, "a value holds something that cannot be copied between isolates")     \
-    X(EBUSY,        -15, "not done yet, or no room now; nothing was lost, try again")          \
+    X(EBUSY,        -15, "not done yet, or nothing came in time; nothing was lost")            \
     X(ENOMEM,       -16, "the host process is out of memory")                                  \
     X(EENGINE,      -17, "the engine is missing, or is not the one this build was made for")   \
     X(ESEAL,        -18, "a required layer of sealing cannot engage on this machine")          \
-    X(ESYS,         -19, "a system call failed; see gbx_error.os_errno")
+    X(ESYS,         -19, "a system call failed; see gbx_error.os_errno")                       \
+    X(ELIMIT,       -20, "as many of these as may be are there already; nothing was done")
 /* clang-format on */
 
 enum {

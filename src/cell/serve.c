@@ -130,7 +130,7 @@ begin(struct cell *cell, uint32_t id, uint64_t wall_us, uint64_t cpu_us,
     struct task *task = task_new(cell, id, wall_us, cpu_us);
 
     if (task == NULL) {
-        answer_failure(cell, id, GBX_EBUSY, "too many calls are under way in this isolate");
+        answer_failure(cell, id, GBX_ELIMIT, "too many calls are under way in this isolate");
         return NULL;
     }
     engine_outcome_init(out, VALUE_BYTES_MAX);
@@ -276,7 +276,7 @@ serve_context_open(struct cell *cell, uint32_t id, const struct msg_context_open
             &cell->out, tag_of(cell, id), &(struct msg_result){ .value = span_of(NULL, 0) });
         link_send(cell);
     } else {
-        answer_failure(cell, id, GBX_EBUSY, "the isolate has no room for another context");
+        answer_failure(cell, id, GBX_ELIMIT, "the isolate has no room for another context");
     }
 }
 

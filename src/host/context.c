@@ -220,7 +220,7 @@ gbx_context_open(gbx_isolate *isolate, gbx_context **out_context, gbx_error *err
     if (context->slot == 0) {
         free(context);
         return fail(
-            error, GBX_EBUSY, "the isolate has %d contexts, as many as it may", CONTEXTS_MAX);
+            error, GBX_ELIMIT, "the isolate has %d contexts, as many as it may", CONTEXTS_MAX);
     }
     /* Slots have generations, so that a closed context's number is not used again at once. */
     context->id = context->slot;

@@ -40,7 +40,7 @@ gbx_context_set_function(
     if (id == 0) {
         free(f);
         return future_failed(
-            GBX_EBUSY, "the isolate has %d host functions, as many as it may", FUNCTIONS_MAX);
+            GBX_ELIMIT, "the isolate has %d host functions, as many as it may", FUNCTIONS_MAX);
     }
     gbx_future *future = future_new(isolate, FUTURE_PLAIN);
     put_set_function(&isolate->out, isolate_tag(isolate, future->id),

@@ -56,7 +56,7 @@ future_new(gbx_isolate *isolate, enum future_kind kind)
     future->id = table_add(&isolate->futures, future);
     if (future->id == 0) {
         free(future);
-        return closed_future(GBX_EBUSY, "too many requests are open in this isolate");
+        return closed_future(GBX_ELIMIT, "too many requests are open in this isolate");
     }
     future->kind = (uint8_t)kind;
     future->status = GBX_EBUSY;

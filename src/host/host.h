@@ -161,7 +161,7 @@ void isolate_unref(struct gbx_isolate *isolate);
  */
 bool isolate_service(struct gbx_isolate *isolate);
 /* Sends isolate->out, now or when there is room, and empties it. GBX_OK, GBX_EDISPOSED,
- * GBX_EBUSY, GBX_ENOMEM (it was past its maximum: GBX_ETOOBIG). */
+ * GBX_ELIMIT, GBX_ENOMEM (it was past its maximum: GBX_ETOOBIG). */
 gbx_status isolate_send(struct gbx_isolate *isolate);
 /* Makes a running script look at what was sent. */
 void isolate_urge(struct gbx_isolate *isolate);

@@ -21,7 +21,7 @@ gbx_inspector_open(gbx_isolate *isolate, gbx_inspector_callback on_message, void
     inspector->id = table_add(&isolate->inspectors, inspector);
     if (inspector->id == 0) {
         free(inspector);
-        return fail(error, GBX_EBUSY,
+        return fail(error, GBX_ELIMIT,
             "the isolate has %d inspector sessions, as many as it may", SESSIONS_MAX);
     }
     isolate_ref(isolate);

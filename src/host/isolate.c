@@ -96,7 +96,7 @@ isolate_send(gbx_isolate *isolate)
     }
     if (sent == 0 && isolate->queued_bytes + out->len > OUTGOING_BYTES_MAX) {
         out->len = 0;
-        return GBX_EBUSY;
+        return GBX_ELIMIT;
     }
     struct outgoing *o = malloc(sizeof *o);
     if (o == NULL) {

@@ -96,7 +96,7 @@ may_fail_with(uint32_t status)
     case GBX_EINVAL:
     case GBX_ETOOBIG:
     case GBX_ECLONE:
-    case GBX_EBUSY:
+    case GBX_ELIMIT:
     case GBX_ESYS:
         return true;
     default:

@@ -31,6 +31,7 @@ struct snapshot {
     uint64_t bytes;      /* written so far */
     uint8_t header[4];   /* of the background stream */
     uint32_t have;       /* bytes of it */
+    bool whole;          /* the background stream's end has been read */
     uint32_t piece_left; /* of the piece that is being read */
 };
 
@@ -194,7 +195,7 @@ snapshot_end(gbx_isolate *isolate, gbx_future *request, gbx_status status, const
     struct snapshot *s = isolate->snapshot;
     if (s != NULL && status != GBX_OK)
         finish(isolate, fail(&error, status, "%s", why), &error);
-    else if (s != NULL && s->background)
+    else if (s != NULL && s->background && !s->whole)
         finish(isolate, fail(&error, GBX_ESYS, "the heap snapshot ended early"), &error);
     else if (s != NULL)
         finish(isolate, GBX_OK, &error);
@@ -246,7 +247,7 @@ snapshot_service(gbx_isolate *isolate)
     }
     if (s->piece_left == 0) {
         if (header_read(s, &channel->snapshot) && s->piece_left == 0)
-            finish(isolate, GBX_OK, &error); /* an empty piece: all is there */
+            s->whole = true; /* an empty piece; the child's end comes next */
     } else {
         size_t want = s->piece_left < sizeof bytes ? s->piece_left : sizeof bytes;
         size_t n = ring_take(&channel->snapshot, bytes, want);
@@ -301,7 +302,7 @@ gbx_heap_snapshot(gbx_isolate *isolate, const gbx_snapshot_options *options)
     struct snapshot *s = NULL;
 
     if (isolate->snapshot_request != 0)
-        return future_failed(GBX_EBUSY, "a heap snapshot of this isolate is under way");
+        return future_failed(GBX_ELIMIT, "a heap snapshot of this isolate is under way");
     if (snapshot_open(options, &s, &error) != GBX_OK)
         return future_failed(error.status, "%s", error.message);
     gbx_future *future = future_new(isolate, FUTURE_LOCAL);
