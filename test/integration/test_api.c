@@ -1,6 +1,6 @@
 #include "support.h"
-SUITE(api);
-Test(api, smoke)
+
+CleanTest(api, smoke)
 {
     struct world w = world_open(NULL);
     cr_assert_eq(eval_number(w.context, "1 + 1"), 2);
