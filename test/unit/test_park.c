@@ -260,6 +260,59 @@ Test(park, no_wake_up_is_lost_when_both_sides_spin_first, .timeout = 100)
     ends_close(&e);
 }
 
+/* --- a message and a sleep at the same moment ----------------------------------------------- */
+
+static bool
+sleep_each_time(struct ends *e)
+{
+    uint32_t seed = 8;
+    uint8_t byte;
+
+    for (uint32_t i = 1; i <= ROUNDS; i++) {
+        atomic_store(&e->cell.shared->snapshot_stop, i); /* ready, get set */
+        dawdle(random_next(&seed) % 64);
+        if (!cell_sleep(e, CHANNEL_WANTS_DATA))
+            return false;
+        while (ring_take(&e->cell.in, &byte, 1) == 0)
+            ;
+    }
+    return true;
+}
+
+/* Each side writes its word and then reads the other's: without a fence between the two, both
+ * may read the old one. */
+Test(park, a_message_that_crosses_a_sleep_is_not_missed, .timeout = 100)
+{
+    struct ends e;
+    uint32_t seed = 9;
+
+    ends_open(&e);
+    pid_t pid = cell_start(&e, sleep_each_time);
+    for (uint32_t i = 1; i <= ROUNDS; i++) {
+        while (atomic_load(&e.host.shared->snapshot_stop) < i)
+            cr_assert_eq(
+                waitpid(pid, NULL, WNOHANG), 0, "round %u: the sleeper was not woken", i);
+        dawdle(random_next(&seed) % 256);
+        (void)ring_put(&e.host.out, span_text("x"));
+        ring_publish(&e.host.out);
+        channel_wake_cell(&e.host, CHANNEL_WANTS_DATA);
+    }
+    cell_join(pid);
+    ends_close(&e);
+}
+
+Test(park, nobody_sleeps_over_what_is_there)
+{
+    struct ends e;
+
+    ends_open(&e);
+    (void)ring_put(&e.host.out, span_text("x"));
+    ring_publish(&e.host.out);
+    cr_assert(cell_sleep(&e, CHANNEL_WANTS_DATA));
+    cr_assert(cell_sleep(&e, CHANNEL_WANTS_SPACE));
+    ends_close(&e);
+}
+
 /* --- streams through full rings ------------------------------------------------------------- */
 
 enum {
@@ -418,6 +471,18 @@ watch(struct ends *e)
     }
     atomic_store(&shared->snapshot_stop, ROUNDS);
     return true;
+}
+
+/* The watchdog has read `alarm` and is about to sleep when the alarm comes. */
+Test(park, an_alarm_before_the_sleep_prevents_it)
+{
+    struct ends e;
+
+    ends_open(&e);
+    uint32_t seen = atomic_load(&e.cell.shared->alarm);
+    channel_alarm(&e.host);
+    channel_alarm_sleep(&e.cell, seen, UINT64_MAX); /* for ever, or not at all */
+    ends_close(&e);
 }
 
 Test(park, no_alarm_is_lost, .timeout = 100)

@@ -210,6 +210,21 @@ Test(ring, a_head_that_is_impossible_is_a_lie_for_good)
     }
 }
 
+Test(ring, bytes_seen_before_a_lie_are_not_given_after_it)
+{
+    struct pair p;
+    uint8_t bytes[100] = { 0 };
+
+    pair_open(&p, CAPACITY, 0);
+    cr_assert_eq(ring_put(&p.producer, span_of(bytes, 100)), 100);
+    ring_publish(&p.producer);
+    cr_assert_eq(ring_take(&p.consumer, bytes, 10), 10);
+    atomic_store(&p.shared->head, 0x80000000u);
+    cr_assert_eq(ring_used(&p.consumer), 0);
+    cr_assert_eq(ring_take(&p.consumer, bytes, 10), 0);
+    pair_close(&p);
+}
+
 /* The producer is told this tail, with `waiting` bytes unread. */
 static void
 lie_about_tail(uint32_t start, uint32_t waiting, uint32_t tail)
