@@ -41,6 +41,8 @@ answer(v8::Local<v8::Context> context, const struct asked *asked, v8::Local<v8::
     v8::TryCatch caught(eng.isolate);
 
     out->end = ENGINE_VALUE;
+    out->value.len = 0;
+    out->value.failed = false;
     if ((asked->flags & ENGINE_AS_REFERENCE) != 0) {
         out->end = ENGINE_REFERENCE;
         out->reference = reference_new(asked->context, value);

@@ -85,6 +85,20 @@ class sink final : public v8::ValueSerializer::Delegate
         eng.isolate->ThrowException(error);
     }
 
+    /* V8's own answers to these two don't come by ThrowDataCloneError(). */
+    v8::Maybe<uint32_t> GetSharedArrayBufferId(
+        v8::Isolate *, v8::Local<v8::SharedArrayBuffer>) override
+    {
+        ThrowDataCloneError(text_of("#<SharedArrayBuffer> could not be cloned."));
+        return v8::Nothing<uint32_t>();
+    }
+    v8::Maybe<uint32_t> GetWasmModuleTransferId(
+        v8::Isolate *, v8::Local<v8::WasmModuleObject>) override
+    {
+        ThrowDataCloneError(text_of("#<WebAssembly.Module> could not be cloned."));
+        return v8::Nothing<uint32_t>();
+    }
+
     /* V8 asks for twice what it has, so room for twice the maximum must be granted; whether the
      * clone itself fits is checked at the end. */
     void *ReallocateBufferMemory(void *, size_t size, size_t *actual_size) override
