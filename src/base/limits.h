@@ -131,7 +131,7 @@
  * the conversion takes more than linear time. */
 #define CONSOLE_BIGINT_BITS   (200 * 1024)
 /* Frames that console.trace shows: as many as an Error notes by default. */
-#define TRACE_FRAMES           10
+#define TRACE_FRAMES          10
 /* Groups that still indent, of 2 columns each. */
 #define CONSOLE_GROUPS_MAX    50
 /* Rows and columns of console.table. */
@@ -162,7 +162,7 @@
 #define LIMIT_US_MAX         (366ull * 24 * 3600 * 1000000)
 /* Requests that may be open in one isolate. */
 #define FUTURES_MAX          (1024 * 1024)
-/* Bytes that may wait for a cell which does not read; then requests answer GBX_EBUSY. */
+/* Bytes that may wait for a cell which does not read; then requests answer GBX_ELIMIT. */
 #define OUTGOING_BYTES_MAX   (1 * GIB)
 /* Isolate options. */
 #define MEMORY_LIMIT_DEFAULT (128 * MIB)
@@ -180,5 +180,23 @@
 #define EXIT_TIMEOUT_US      1000000
 /* Messages taken from one cell before the others get their turn. */
 #define MESSAGES_PER_TURN    256
+
+/* --- the command ---------------------------------------------------------------------------- */
+
+/* What a program gets unless a flag says otherwise: nobody waits longer for a script that hangs.
+ */
+#define RUN_TIMEOUT_US     30000000
+/* What a program may print: a terminal's whole scrollback, and no full disk. */
+#define RUN_CONSOLE_BYTES  (16 * MIB)
+/* How long the command waits for statistics, and for globals to be set: both take microseconds,
+ * and a cell that was taken over may never answer. */
+#define RUN_ANSWER_US      5000000
+/* How often a program is told again to stop: the first time may come before it begins. */
+#define RUN_STOP_AGAIN_MS  20
+/* Bytes that a stream holds back at most before it writes, and that it can hold: a result. */
+#define OUTPUT_FLUSH_BYTES (64 * KIB)
+#define OUTPUT_PENDING_MAX (2 * GIB)
+/* Bytes of a file that are read at a time. */
+#define SOURCE_READ_BYTES  (256 * KIB)
 
 #endif

@@ -33,12 +33,12 @@ as_string(struct render *r, v8::Local<v8::Value> value)
     v8::Local<v8::String> source;
 
     if (value->IsString())
-        return wide_of(r->isolate, value.As<v8::String>(), CONSOLE_TEXT_MAX);
+        return wide_of(r->isolate, value.As<v8::String>(), RENDER_UNITS_MAX);
     if (value->IsFunction() && !value->IsProxy()) {
         /* V8's own builtin, which calls nothing of the guest. */
         v8::Isolate::AllowJavascriptExecutionScope allowed(r->isolate);
         if (value.As<v8::Function>()->FunctionProtoToString(r->context).ToLocal(&source))
-            return wide_of(r->isolate, source, CONSOLE_TEXT_MAX);
+            return wide_of(r->isolate, source, RENDER_UNITS_MAX);
     }
     struct render_options closed = render_defaults;
     closed.depth = 0;
@@ -136,7 +136,7 @@ as_json(struct render *r, v8::Local<v8::Value> value)
     wide message;
 
     if (v8::JSON::Stringify(r->context, value).ToLocal(&json))
-        return wide_of(r->isolate, json, CONSOLE_TEXT_MAX);
+        return wide_of(r->isolate, json, RENDER_UNITS_MAX);
     if (caught.HasCaught() && caught.Exception()->IsNativeError() &&
         find_text(r, caught.Exception().As<v8::Object>(), "message", &message) &&
         starts_with(message, u"Converting circular structure"))
@@ -195,7 +195,7 @@ filled(struct render *r, const wide &format, const console_arguments &arguments,
     wide out;
     size_t next = 1;
 
-    for (size_t i = 0; i < format.size() && out.size() < CONSOLE_TEXT_MAX; i++) {
+    for (size_t i = 0; i < format.size() && out.size() < RENDER_UNITS_MAX; i++) {
         wide text;
         if (format[i] != u'%' || i + 1 == format.size()) {
             out += format[i];
@@ -225,14 +225,14 @@ console_format(v8::Local<v8::Context> context, const console_arguments &argument
 
     if (arguments.size() > 1 && arguments[0]->IsString())
         out = filled(&scope.r,
-            wide_of(scope.r.isolate, arguments[0].As<v8::String>(), CONSOLE_TEXT_MAX),
+            wide_of(scope.r.isolate, arguments[0].As<v8::String>(), RENDER_UNITS_MAX),
             arguments, &next);
-    for (; next < arguments.size() && out.size() < CONSOLE_TEXT_MAX; next++) {
+    for (; next < arguments.size() && out.size() < RENDER_UNITS_MAX; next++) {
         if (next > 0)
             out += u' ';
         v8::Local<v8::Value> value = arguments[next];
         out += value->IsString()
-                   ? wide_of(scope.r.isolate, value.As<v8::String>(), CONSOLE_TEXT_MAX)
+                   ? wide_of(scope.r.isolate, value.As<v8::String>(), RENDER_UNITS_MAX)
                    : shown(context, value, render_defaults);
     }
     return out;

@@ -199,7 +199,7 @@ box(const struct table &t)
     }
     wide text = rule(widths, u'┌', u'┬', u'┐') + u"\n" + row_line(t, widths, 0, true) + u"\n" +
                 rule(widths, u'├', u'┼', u'┤') + u"\n";
-    for (size_t row = 0; row < rows && text.size() < CONSOLE_TEXT_MAX; row++)
+    for (size_t row = 0; row < rows && text.size() < RENDER_UNITS_MAX; row++)
         text += row_line(t, widths, row, false) + u"\n";
     return text + rule(widths, u'└', u'┴', u'┘');
 }
@@ -208,7 +208,7 @@ bool
 console_table(v8::Local<v8::Context> context, const console_arguments &arguments, wide *text)
 {
     struct render_scope scope(context, render_defaults);
-    struct table t = { context, {}, { u"Values", {} }, CONSOLE_TEXT_MAX };
+    struct table t = { context, {}, { u"Values", {} }, RENDER_UNITS_MAX };
 
     if (arguments.empty() || !arguments[0]->IsObject() || arguments[0]->IsFunction() ||
         arguments[0]->IsProxy())

@@ -270,7 +270,8 @@ engine_inspector_dispatch(uint32_t id, struct span json)
 {
     session *s = session_find(id);
 
-    if (s == nullptr)
+    /* V8 also takes CBOR, which JSON never looks like, and would answer in it ever after. */
+    if (s == nullptr || json.len == 0 || json.p[0] == 0xd8)
         return;
     dispatch(s, json);
     reap();

@@ -65,9 +65,11 @@ class runner final : public v8::TaskRunner
     {
         return false;
     }
+    /* While JavaScript runs such a task would wait for its end. The inspector takes a heap
+     * snapshot at once then. */
     bool NonNestableTasksEnabled() const override
     {
-        return true;
+        return eng.depth == 0;
     }
     bool NonNestableDelayedTasksEnabled() const override
     {

@@ -14,13 +14,17 @@
 #ifndef ENGINE_RENDER_H
 #define ENGINE_RENDER_H
 
+#include "base/limits.h"
+
 #include <string>
 #include <v8.h>
 #include <vector>
 
 typedef std::u16string wide;
 
-#define RENDER_NO_BREAK UINT32_MAX
+#define RENDER_NO_BREAK  UINT32_MAX
+/* One unit more than a text may have bytes, so that whatever is cut here is seen to be cut. */
+#define RENDER_UNITS_MAX (CONSOLE_TEXT_MAX + 1)
 
 struct render_options {
     int depth;        /* containers in containers that are opened; -1: none */
@@ -83,7 +87,7 @@ struct shape {
     wide base, open, close;
     std::vector<v8::Local<v8::Name>> keys; /* properties to show after the items */
     std::vector<wide> items;
-    bool array; /* items may be set in columns */
+    bool array = false; /* items may be set in columns */
 };
 
 void render_array(struct render *r, v8::Local<v8::Array> array, int level, struct shape *s);

@@ -121,7 +121,7 @@ stack_of(struct render *r, v8::Local<v8::Object> error)
     else if (p.get.IsEmpty() || !intrinsic_stack(r, error, p.get).ToLocal(&stack))
         return title_of(r, error) + render_frames(r, v8::Exception::GetStackTrace(error));
     if (stack->IsString() && stack.As<v8::String>()->Length() > 0)
-        return wide_of(r->isolate, stack.As<v8::String>(), CONSOLE_TEXT_MAX);
+        return wide_of(r->isolate, stack.As<v8::String>(), RENDER_UNITS_MAX);
     if (!stack->IsObject())
         return title_of(r, error);
     r->open.push_back(error);
@@ -262,7 +262,7 @@ choose_keys(struct render *r, v8::Local<v8::Object> error, const wide &stack,
                     return own_property(r, error, key, &p) && !p.value.IsEmpty() &&
                            (!p.value->IsString() ||
                                contains(stack, wide_of(r->isolate, p.value.As<v8::String>(),
-                                                   CONSOLE_TEXT_MAX)));
+                                                   RENDER_UNITS_MAX)));
                 }),
             keys->end());
     for (const char *name : { "cause", "errors" }) {

@@ -16,7 +16,7 @@ render_scope::render_scope(v8::Local<v8::Context> context, const struct render_o
     : caught(v8::Isolate::GetCurrent()),
       quiet(v8::Isolate::GetCurrent(),
           v8::Isolate::DisallowJavascriptExecutionScope::THROW_ON_FAILURE),
-      r{ v8::Isolate::GetCurrent(), context, options, 0, 0, CONSOLE_TEXT_MAX, {}, {} }
+      r{ v8::Isolate::GetCurrent(), context, options, 0, 0, RENDER_UNITS_MAX, {}, {} }
 {
 }
 
@@ -66,7 +66,7 @@ render_bigint(struct render *r, v8::Local<v8::BigInt> number)
         return u"<BigInt of about " + wide_number(bits) + u" bits>";
     if (!number->ToString(r->context).ToLocal(&digits))
         return u"<BigInt>";
-    return wide_of(r->isolate, digits, CONSOLE_TEXT_MAX) + u"n";
+    return wide_of(r->isolate, digits, RENDER_UNITS_MAX) + u"n";
 }
 
 static wide
@@ -438,16 +438,17 @@ proxy_target(struct render *r, v8::Local<v8::Proxy> proxy, int level)
     size_t proxies = 0;
     wide text;
 
-    while (value->IsProxy() && proxies < CONSOLE_CHAIN_MAX) {
+    while (value->IsProxy() && !value.As<v8::Proxy>()->IsRevoked() &&
+           proxies < CONSOLE_CHAIN_MAX) {
         proxies++;
         value = value.As<v8::Proxy>()->GetTarget();
     }
     if (is_open(r, value))
         return render_value(r, value, level);
-    if (value->IsNull())
-        text = u"<Revoked Proxy>";
+    if (!value->IsProxy())
+        text = render_value(r, value, level);
     else
-        text = value->IsProxy() ? wide(u"...") : render_value(r, value, level);
+        text = value.As<v8::Proxy>()->IsRevoked() ? u"<Revoked Proxy>" : u"...";
     for (size_t i = 0; i < proxies; i++)
         text = u"Proxy(" + text + u")";
     return text;
