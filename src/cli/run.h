@@ -1,0 +1,88 @@
+/* run.h - one run of a program, from its flags to its report. */
+#ifndef CLI_RUN_H
+#define CLI_RUN_H
+
+#include "cli/cli.h"
+
+struct run_options {
+    const char *eval; /* -e; NULL: a file */
+    bool module;
+    bool print;
+    bool json;
+    bool stats;
+    bool quiet;
+    bool attached;
+    bool background;
+    const char *snapshot; /* --heap-snapshot; NULL: none */
+    uint64_t memory_bytes;
+    uint64_t stack_bytes;
+    uint64_t timeout_us;
+    uint64_t cpu_us;
+    uint64_t console_bytes;
+    struct list preload;
+    struct list set;
+};
+
+/* A global that --set makes. */
+struct setting {
+    char *name;         /* owned */
+    struct source text; /* of the file, or of the flag itself */
+};
+
+/* What a run has cost. */
+struct costs {
+    uint64_t wall_us; /* from the first line of the first script to the last's end */
+    uint64_t cpu_us;  /* of the cell, in all its life */
+    uint64_t resident_bytes;
+    uint64_t sent_bytes;
+    uint64_t received_bytes;
+    gbx_value *heap; /* owned; gbx_isolate_statistics(); NULL: the isolate has died */
+};
+
+struct run {
+    struct run_options options;
+    struct source program;
+    struct source *preloads;  /* owned; options.preload.count of them */
+    struct setting *settings; /* owned; options.set.count of them */
+    const char *const *arguments;
+    size_t argument_count;
+
+    gbx_runtime *runtime;
+    gbx_isolate *isolate;
+    uint64_t started_us;      /* when the first script began; 0: not yet */
+    uint64_t console_printed; /* bytes */
+    bool console_cut;
+
+    int outcome;
+    gbx_error error;   /* unless OUTCOME_OK */
+    gbx_value *thrown; /* owned; what the program threw, if it can be copied */
+    gbx_value *result; /* owned; if it was asked for */
+    struct costs costs;
+    uint64_t snapshot_bytes; /* 0: none was taken */
+    uint64_t snapshot_us;
+};
+
+/* --- run_input.c ---- */
+
+/* Reads whatever the flags name. An outcome; its message is in run->error. */
+int run_read_inputs(struct run *run, const char *file);
+void run_free_inputs(struct run *run);
+
+/* --- run_cell.c ---- */
+
+/* Makes the cell, runs what there is to run, asks what it cost, takes the snapshot. */
+void run_execute(struct run *run);
+void run_close(struct run *run);
+
+/* --- console.c ---- */
+
+void console_print(
+    gbx_isolate *isolate, uint32_t level, const char *text, size_t len, void *data);
+
+/* --- report.c, report_json.c ---- */
+
+void report_text(const struct run *run);
+void report_json(struct run *run);
+void report_stats(const struct run *run);
+
+#endif
