@@ -51,9 +51,12 @@ void
 snapshot_attached(struct cell *cell, uint32_t id)
 {
     struct attached a = { cell, id };
+    struct sandbox_memory before;
 
-    answer(cell, id,
-        engine_heap_snapshot(send_piece, &a) ? NULL : "the heap snapshot was given up");
+    sandbox_raise_memory(&before);
+    bool whole = engine_heap_snapshot(send_piece, &a);
+    sandbox_restore_memory(&before);
+    answer(cell, id, whole ? NULL : "the heap snapshot was given up");
 }
 
 /* --- background -----------------------------------------------------------------------------
@@ -103,7 +106,7 @@ child(struct cell *cell)
     (void)nice(SNAPSHOT_NICE);
     death_bind(NULL); /* the note is the cell's own */
     /* The copy of the heap graph that V8 builds is not the guest's doing: its own budget. */
-    sandbox_raise_memory();
+    sandbox_raise_memory(&(struct sandbox_memory){ { 0, 0 } });
     cell->memory.passed = false;
     bool whole = engine_heap_snapshot(stream_piece, cell) && put_all(cell, end, sizeof end);
     _exit(whole ? CELL_EXIT_DONE : CELL_EXIT_NOTED);

@@ -1,6 +1,7 @@
 /* process.c - what any process of ours can do for itself, without privilege. */
 #include "sandbox/sandbox.h"
 
+#include "base/check.h"
 #include "base/fd.h"
 #include "base/limits.h"
 
@@ -82,14 +83,28 @@ sandbox_seal_cell(const struct sandbox_cell *cell)
     return NULL;
 }
 
-void
-sandbox_raise_memory(void)
-{
-    struct rlimit limit;
+/* The soft limits are the guest's; the hard ones leave room for a snapshot on top. */
+static const int memory_limits[] = { RLIMIT_DATA, RLIMIT_AS };
 
-    for (int i = 0; i < 2; i++) {
-        int resource = i == 0 ? RLIMIT_DATA : RLIMIT_AS;
-        if (getrlimit((__rlimit_resource_t)resource, &limit) == 0)
-            (void)set_limit(resource, limit.rlim_max, limit.rlim_max);
+void
+sandbox_raise_memory(struct sandbox_memory *before)
+{
+    for (size_t i = 0; i < COUNT(memory_limits); i++) {
+        struct rlimit limit = { 0, 0 };
+
+        (void)getrlimit((__rlimit_resource_t)memory_limits[i], &limit);
+        before->soft[i] = limit.rlim_cur;
+        (void)set_limit(memory_limits[i], limit.rlim_max, limit.rlim_max);
+    }
+}
+
+void
+sandbox_restore_memory(const struct sandbox_memory *before)
+{
+    for (size_t i = 0; i < COUNT(memory_limits); i++) {
+        struct rlimit limit = { 0, 0 };
+
+        (void)getrlimit((__rlimit_resource_t)memory_limits[i], &limit);
+        (void)set_limit(memory_limits[i], before->soft[i], limit.rlim_max);
     }
 }

@@ -26,8 +26,13 @@ bool sandbox_die_with(int parent);
 /* Closes every descriptor from `first` on. */
 void sandbox_close_from(unsigned first);
 
-/* A snapshot child needs memory of its own: lifts the soft limits to the hard ones. */
-void sandbox_raise_memory(void);
+/* Taking a heap snapshot needs memory that the guest has no right to: V8 copies the object graph.
+ * Lifts the soft limits to the hard ones, and sets them back. */
+struct sandbox_memory {
+    uint64_t soft[2];
+};
+void sandbox_raise_memory(struct sandbox_memory *before);
+void sandbox_restore_memory(const struct sandbox_memory *before);
 
 /* Bytes of private writable memory and of address space of this process, as the kernel counts
  * them for RLIMIT_DATA and RLIMIT_AS. False with errno. */
