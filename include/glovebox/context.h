@@ -103,6 +103,9 @@ GBX_API GBX_NODROP gbx_future *gbx_context_get(GBX_BORROW gbx_context *context,
 /**
  * Sets a property of the global object, or of an object below it that exists.
  *
+ * As an assignment in sloppy code does it: setters run, and a property that cannot be written
+ * stays as it is.
+ *
  * @param path   as in gbx_context_call().
  * @param value  copied; the caller keeps it.
  * @return a future of undefined.

@@ -61,8 +61,8 @@ GBX_API gbx_status gbx_callback_return(
 /**
  * Answers by throwing an Error in the guest.
  *
- * @param name     its name: one of JavaScript's ("TypeError", ...), or any other for an Error
- * with that name; NULL: "Error".
+ * @param name     "TypeError", "RangeError", "SyntaxError" and "ReferenceError" throw that class;
+ *                 any other an Error with that name; NULL: "Error". NUL-terminated UTF-8.
  * @param message  NUL-terminated UTF-8, cut at 16 KiB.
  * @return GBX_OK; GBX_EINVAL if it was answered already; GBX_ENOMEM.
  * @threads one at a time.   @since 0.1

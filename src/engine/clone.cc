@@ -302,6 +302,8 @@ clone_read(v8::Local<v8::Context> context, struct span bytes)
 {
     v8::Local<v8::Value> value;
 
+    if (bytes.len == 0)
+        return v8::Undefined(eng.isolate);
     if (bytes.len >= 3 && bytes.p[0] == CLONE_VERSION_TAG && bytes.p[1] == CLONE_VERSION &&
         read_primitive(bytes).ToLocal(&value))
         return value;

@@ -102,7 +102,7 @@ enum engine_answer_kind {
 };
 struct engine_answer {
     enum engine_answer_kind kind;
-    struct span bytes;         /* borrowed until the next call of the hook */
+    struct span bytes;         /* empty: undefined; borrowed until the next call of the hook */
     struct span name, message; /* UTF-8, borrowed likewise */
     uint32_t promise;          /* the caller's id, not 0 */
 };

@@ -208,7 +208,13 @@ eval(gbx_context *context, const char *source)
 void
 eval_only(gbx_context *context, const char *source)
 {
-    gbx_value_free(eval(context, source));
+    gbx_error error = GBX_ERROR_INIT;
+    gbx_call_options options = GBX_CALL_OPTIONS_INIT;
+
+    options.flags = GBX_RESULT_IGNORE;
+    gbx_status status = gbx_eval(context, source, &options, NULL, &error);
+    cr_assert_eq(status, GBX_OK, "%.200s: status %d, %s\n%s", source, status, error.message,
+        error.stack);
 }
 
 double

@@ -43,7 +43,7 @@ gbx_isolate *world_isolate(const struct world *world, const gbx_isolate_options 
 /* Each evaluates, expects success, and answers what came. */
 gbx_value *eval(gbx_context *context, const char *source); /* owned by the caller */
 double eval_number(gbx_context *context, const char *source);
-void eval_only(gbx_context *context, const char *source);
+void eval_only(gbx_context *context, const char *source); /* whatever came is dropped */
 /* Evaluates to a string, which must be `text`. */
 void expect_text(gbx_context *context, const char *source, const char *text);
 /* Evaluates and expects a failure; fills *error, which may be NULL. */
