@@ -258,7 +258,8 @@ GBX_API GBX_NODROP GBX_OWN gbx_value *gbx_value_new_error(
  *
  * @param value      not changed.
  * @param out_value  set only on GBX_OK; release with gbx_value_free().
- * @return GBX_OK, GBX_ETOOBIG (more than 512 MiB, 8 Mi values or 10,000 levels), GBX_ENOMEM.
+ * @return GBX_OK, GBX_EINVAL when `value` is NULL, GBX_ETOOBIG (more than 512 MiB, 8 Mi values
+ *         or 10,000 levels), GBX_ENOMEM.
  * @threads one at a time per graph.   @since 0.1
  */
 GBX_API GBX_NODROP gbx_status gbx_value_copy(
@@ -636,7 +637,7 @@ typedef struct gbx_text_options {
     uint32_t flags;      /* GBX_TEXT_* bits */
     uint32_t depth;      /* nested levels that are shown; 0: 3; at most 1000 */
     uint32_t items;      /* elements shown of one array, map, set or buffer; 0: 100 */
-    uint32_t characters; /* bytes shown of one string; 0: 10,000 */
+    uint32_t characters; /* UTF-16 units shown of one string; 0: 10,000 */
     uint32_t width;      /* columns after which a line is broken; 0: 80 */
 } gbx_text_options;
 #define GBX_TEXT_OPTIONS_INIT                   \
@@ -645,7 +646,7 @@ typedef struct gbx_text_options {
     }
 
 enum {
-    GBX_TEXT_COLOR = 1, /* with ANSI colours, as Node shows them on a terminal */
+    GBX_TEXT_COLOR = 1, /* with ANSI colours, much as Node shows them on a terminal */
     GBX_TEXT_BARE = 2   /* a string at the top level as it is, without quotes; still escaped */
 };
 

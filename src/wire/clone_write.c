@@ -260,7 +260,8 @@ put_view(struct writer *w, const struct view *view, bool data)
     put_byte(w, TAG_VIEW);
     put_byte(w, data ? VIEW_DATA : (unsigned)VIEW_TYPES[view->type]);
     put_varint(w, (uint32_t)view->offset);
-    put_varint(w, (uint32_t)view->len);
+    /* V8 keeps no length for a view that follows its buffer's. */
+    put_varint(w, view->tracking ? 0 : (uint32_t)view->len);
     put_varint(w, (view->tracking ? VIEW_TRACKING : 0u) |
                       (view->buffer->buffer->resizable ? VIEW_RESIZABLE : 0u));
 }

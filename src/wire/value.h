@@ -229,6 +229,8 @@ gbx_value *array_at(const struct array *array, uint32_t index);
 bool array_is_dense(const struct array *array);
 /* Bytes of one element. */
 uint32_t element_size(gbx_element_type type);
+/* One element as a number; not of the two BigInt types. */
+double element_number(gbx_element_type type, const uint8_t *p);
 /* REGEXP_* of flag letters; false if they are none, or u and v together. */
 bool regexp_flags(const char *letters, uint32_t *out_flags);
 /* What a Date makes of a number: whole milliseconds within its range, or NaN. */

@@ -1,4 +1,5 @@
 #include "base/check.h"
+#include "wire/number.h"
 #include "wire/value.h"
 
 gbx_value_kind
@@ -114,6 +115,44 @@ element_size(gbx_element_type type)
     static const uint8_t sizes[] = { 1, 1, 1, 2, 2, 4, 4, 2, 4, 8, 8, 8 };
 
     return sizes[type];
+}
+
+static uint64_t
+little_endian(const uint8_t *p, uint32_t size)
+{
+    uint64_t bits = 0;
+
+    for (uint32_t i = 0; i < size; i++)
+        bits |= (uint64_t)p[i] << (8 * i);
+    return bits;
+}
+
+double
+element_number(gbx_element_type type, const uint8_t *p)
+{
+    uint64_t bits = little_endian(p, element_size(type));
+    uint32_t low = (uint32_t)bits;
+    float single;
+    double number;
+
+    switch (type) {
+    case GBX_INT8:
+        return (int8_t)bits;
+    case GBX_INT16:
+        return (int16_t)bits;
+    case GBX_INT32:
+        return (int32_t)bits;
+    case GBX_FLOAT16:
+        return number_from_half((uint16_t)bits);
+    case GBX_FLOAT32:
+        memcpy(&single, &low, sizeof single);
+        return single;
+    case GBX_FLOAT64:
+        memcpy(&number, &bits, sizeof number);
+        return number;
+    default:
+        return (double)bits;
+    }
 }
 
 gbx_status

@@ -84,30 +84,30 @@ key_fits(const gbx_value *object, const struct key *key, const gbx_value *item)
 }
 
 bool
-props_put(struct graph *graph, struct dict *dict, const struct key *given, gbx_value *item)
+props_put(struct graph *graph, struct dict *dict, const struct key *given, gbx_value *item,
+    uint32_t *out_at)
 {
     struct prop prop = { { NULL }, item, given->index, 0 };
     struct key key = *given;
 
     if (key.index == NOT_INDEX && !is_ascii((const uint8_t *)key.p, key.len)) {
         /* Only the canonical form can be found; see wtf8_next(). */
-        struct text *text = text_of_utf8(graph, key.p, key.len);
-        if (text == NULL)
-            return false;
-        prop.key = text;
-        key = (struct key){ text->bytes, text->len, NOT_INDEX };
-    }
-    uint32_t at = dict_find(dict, &key);
-    if (at != NOT_INDEX) {
-        dict->props[at].value = item;
-        return true;
-    }
-    if (key.index == NOT_INDEX && prop.key == NULL) {
         prop.key = text_of_utf8(graph, key.p, key.len);
         if (prop.key == NULL)
             return false;
+        key = (struct key){ prop.key->bytes, prop.key->len, NOT_INDEX };
     }
-    return dict_add(graph, dict, &prop);
+    uint32_t at = dict_find(dict, &key);
+    if (at == NOT_INDEX) {
+        if (key.index == NOT_INDEX && prop.key == NULL)
+            prop.key = text_of_utf8(graph, key.p, key.len);
+        if ((key.index == NOT_INDEX && prop.key == NULL) || !dict_add(graph, dict, &prop))
+            return false;
+        at = dict->count - 1;
+    }
+    dict->props[at].value = item;
+    *out_at = at;
+    return true;
 }
 
 gbx_status
@@ -124,9 +124,10 @@ gbx_value_set(gbx_value *object, const char *p, size_t len, gbx_value *item)
         return put_failed(object, item, GBX_EINVAL);
     graph_join(object, item);
     struct graph *graph = graph_of(object);
+    uint32_t at;
     bool done = object->kind == GBX_ARRAY && key.index != NOT_INDEX
                     ? array_put(graph, object->array, key.index, item)
-                    : props_put(graph, dict, &key, item);
+                    : props_put(graph, dict, &key, item, &at);
     return done ? GBX_OK : GBX_ENOMEM;
 }
 

@@ -2,7 +2,8 @@
  *
  * Reads records of a u32 length and that many bytes of structured clone until the end of stdin.
  * Answers each with: i32 status; u32 length, our encoding of it; i32 status, u32 length, its
- * JSON; u32 length, its text. All little-endian; empty where a step failed.
+ * JSON; u32 length, our encoding of what that JSON reads as; u32 length, the value's text. All
+ * little-endian; empty where a step failed.
  */
 #include "base/check.h"
 #include "base/limits.h"
@@ -16,7 +17,7 @@ put_block(const void *bytes, size_t len)
     uint32_t n = (uint32_t)len;
 
     GBX_CHECK(fwrite(&n, sizeof n, 1, stdout) == 1);
-    GBX_CHECK(fwrite(bytes, 1, len, stdout) == len);
+    GBX_CHECK(len == 0 || fwrite(bytes, 1, len, stdout) == len);
 }
 
 static void
@@ -40,6 +41,21 @@ check_equal(struct span bytes, const gbx_value *value)
 }
 
 static void
+put_reread(const char *json, size_t len)
+{
+    struct buf out = { .max = VALUE_BYTES_MAX };
+    gbx_value *value;
+
+    if (json != NULL) {
+        GBX_CHECK(gbx_value_from_json(json, len, &value, NULL) == GBX_OK);
+        GBX_CHECK(clone_write(value, &out) == GBX_OK);
+        gbx_value_free(value);
+    }
+    put_block(out.p, out.len);
+    buf_done(&out);
+}
+
+static void
 answer(struct span bytes, uint32_t indent)
 {
     struct buf out = { .max = VALUE_BYTES_MAX };
@@ -55,6 +71,7 @@ answer(struct span bytes, uint32_t indent)
         put_status(status);
         put_block("", 0);
         put_block("", 0);
+        put_block("", 0);
         return;
     }
     check_equal(bytes, value);
@@ -62,6 +79,7 @@ answer(struct span bytes, uint32_t indent)
     put_block(out.p, out.len);
     put_status(gbx_value_to_json(value, indent, &json, &json_len, NULL));
     put_block(json, json_len);
+    put_reread(json, json_len);
     GBX_CHECK(gbx_value_to_text(value, NULL, &text, &text_len) == GBX_OK);
     put_block(text, text_len);
     free(json);
