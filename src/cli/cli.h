@@ -112,6 +112,10 @@ void list_done(struct list *list);
 /* The nearest of `count` words that is near enough to have been meant, or NULL. */
 const char *nearest_word(const char *word, const char *const *words, size_t count);
 
+/* Words on standard output, in lines from the column `indent` to 79; the cursor stands at `at`.
+ * A newline in the text ends a paragraph. */
+void out_filled(const char *text, size_t indent, size_t at);
+
 /* --- help.c ------------------------------------------------------------------------------------ */
 
 void help_program(void);
@@ -143,7 +147,7 @@ void source_done(struct source *source);
 /* --- signals.c ------------------------------------------------------------------------------------ */
 
 /* SIGINT, SIGTERM and SIGHUP are noted, the second of them ends the process at once; its cells
- * die with it. SIGPIPE is left to write(2)'s error. Also sees to it that 0 to 2 are open. */
+ * die with it. SIGPIPE and SIGXFSZ are left to write(2)'s error. Also sees to it that 0 to 2 are open. */
 void signals_start(void);
 /* The signal that came; 0: none. */
 int signals_caught(void);

@@ -11,9 +11,8 @@ enum {
     FLAG_COLUMN = 24 /* where the texts of flags begin */
 };
 
-/* Fills lines with words between `indent` and COLUMNS; the cursor stands at `at`. */
-static void
-fill(const char *text, size_t indent, size_t at)
+void
+out_filled(const char *text, size_t indent, size_t at)
 {
     while (*text != '\0') {
         size_t len = strcspn(text, " \n");
@@ -86,7 +85,7 @@ show_flag(const struct flag *f)
         out_text(out(), "\n");
         left.len = 0;
     }
-    fill((const char *)right.p, FLAG_COLUMN, left.len);
+    out_filled((const char *)right.p, FLAG_COLUMN, left.len);
     buf_done(&left);
     buf_done(&right);
 }
@@ -109,7 +108,7 @@ show_outcomes(void)
     out_text(out(), "\nExit codes:\n");
     for (const struct outcome *o = outcomes; o->text != NULL; o++) {
         out_printf(out(), "%5d  ", o->code);
-        fill(o->text, 7, 7);
+        out_filled(o->text, 7, 7);
     }
 }
 
@@ -119,7 +118,7 @@ help_command(const struct command *command)
     out_text(out(), "Usage:\n");
     show_lines("  glovebox ", command->name, command->usage);
     out_text(out(), "\n");
-    fill(command->about, 0, 0);
+    out_filled(command->about, 0, 0);
     out_text(out(), "\nFlags:\n");
     for (const struct flag *f = command->flags; f->name != NULL; f++)
         show_flag(f);

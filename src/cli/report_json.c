@@ -1,55 +1,15 @@
 /* report_json.c - the one object that --json prints. */
+#include "cli/json.h"
 #include "cli/run.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-struct object {
-    gbx_value *value; /* NULL: out of memory */
-    bool failed;
-};
-
-static void
-put(struct object *o, const char *key, gbx_value *item)
-{
-    if (o->value == NULL || gbx_value_set(o->value, key, GBX_NUL, item) != GBX_OK)
-        o->failed = true;
-}
-
-static void
-put_number(struct object *o, const char *key, uint64_t number)
-{
-    put(o, key, gbx_value_new_number((double)number));
-}
-
-static void
-put_text(struct object *o, const char *key, const char *text)
-{
-    if (text[0] != '\0')
-        put(o, key, gbx_value_new_string(text, GBX_NUL));
-}
 
 static void
 put_position(struct object *o, const char *key, uint64_t number)
 {
     if (number != 0)
         put_number(o, key, number);
-}
-
-static void
-put_object(struct object *o, const char *key, struct object *item)
-{
-    o->failed |= item->failed;
-    put(o, key, item->value);
-}
-
-static struct object
-object_new(void)
-{
-    struct object o = { gbx_value_new_object(), false };
-
-    o.failed = o.value == NULL;
-    return o;
 }
 
 static void
@@ -115,13 +75,13 @@ report_json(struct run *run)
 {
     char *result = result_json(run);
     struct object report = object_new();
-    char *text = NULL;
 
     put_number(&report, "exit_code", (uint64_t)run->outcome);
     if (run->outcome != OUTCOME_OK)
         put_error(&report, run);
     put_stats(&report, run);
-    if (!report.failed && gbx_value_to_json(report.value, 0, &text, NULL, NULL) == GBX_OK) {
+    char *text = object_text(&report);
+    if (text != NULL) {
         /* The result goes in as the text that it is: it may be large. */
         out_printf(out(), "{\"ok\":%s,", run->outcome == OUTCOME_OK ? "true" : "false");
         if (result != NULL) {
@@ -134,7 +94,6 @@ report_json(struct run *run)
     } else {
         run->outcome = complain(OUTCOME_SYSTEM, "out of memory");
     }
-    gbx_value_free(report.value);
     free(result);
     free(text);
 }

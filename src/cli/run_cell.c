@@ -300,6 +300,10 @@ take_snapshot(struct run *run)
     run->snapshot_bytes = (uint64_t)bytes;
     if (status == GBX_OK)
         return;
+    if (signals_caught() != 0) {
+        run->outcome = interrupted(&run->error);
+        return;
+    }
     if (run->outcome != OUTCOME_OK) { /* which is the news; this comes besides */
         (void)complain(0, "no heap snapshot: %s", error.message);
         return;

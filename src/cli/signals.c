@@ -48,7 +48,9 @@ signals_start(void)
         /* What was ignored stays so: nohup, and a shell's background jobs. */
         if (sigaction(noted[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
             (void)sigaction(noted[i], &action, NULL);
+    /* Writing says what is wrong: EPIPE, EFBIG. */
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN);
 }
 
 int

@@ -12,6 +12,8 @@ struct unit {
     uint64_t factor;
 };
 
+typedef int (*same)(const char *, const char *);
+
 /* Ascending. Binary, whatever they are called: memory comes in pages. */
 static const struct unit sizes[] = { { "", 1 }, { "B", 1 }, { "K", 1 << 10 },
     { "KiB", 1 << 10 }, { "M", 1 << 20 }, { "MiB", 1 << 20 }, { "G", 1 << 30 },
@@ -29,7 +31,8 @@ multiply(uint64_t a, uint64_t b)
 
 /* Digits, a fraction if there is one, a unit. */
 static bool
-read_quantity(const char *text, const struct unit *units, size_t count, uint64_t *out)
+read_quantity(
+    const char *text, const struct unit *units, size_t count, same compare, uint64_t *out)
 {
     uint64_t whole = 0, fraction = 0, scale = 1;
     const char *p = text;
@@ -48,7 +51,7 @@ read_quantity(const char *text, const struct unit *units, size_t count, uint64_t
                 scale *= 10;
             }
     for (size_t i = 0; i < count; i++)
-        if (strcasecmp(p, units[i].name) == 0) {
+        if (compare(p, units[i].name) == 0) {
             uint64_t part = fraction * units[i].factor / scale;
             whole = multiply(whole, units[i].factor);
             if (__builtin_add_overflow(whole, part, out))
@@ -61,17 +64,18 @@ read_quantity(const char *text, const struct unit *units, size_t count, uint64_t
 bool
 units_read_bytes(const char *text, uint64_t *out_bytes)
 {
-    return read_quantity(text, sizes, COUNT(sizes), out_bytes);
+    return read_quantity(text, sizes, COUNT(sizes), strcasecmp, out_bytes);
 }
 
 bool
 units_read_time(const char *text, uint64_t *out_us)
 {
-    if (strcmp(text, "0") == 0) { /* needs no unit */
+    if (strcmp(text, "0") == 0) { /* the only number that needs no unit */
         *out_us = 0;
         return true;
     }
-    return read_quantity(text, times, COUNT(times), out_us);
+    /* 64M is a size, and no time. */
+    return read_quantity(text, times, COUNT(times), strcmp, out_us);
 }
 
 /* In the largest unit that leaves no fraction. */
