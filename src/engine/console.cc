@@ -418,16 +418,13 @@ state_key(v8::Isolate *isolate)
     return v8::Private::ForApi(isolate, text_of("glovebox console"));
 }
 
+/* What a method is to do. Nothing that it meets is thrown at the guest. */
 static void
-called(const v8::FunctionCallbackInfo<v8::Value> &info)
+answer(const v8::FunctionCallbackInfo<v8::Value> &info, bool wanted, bool attached)
 {
-    bool wanted = eng.console && eng.hooks.console != nullptr;
-    bool attached = inspector_attached();
+    struct console_call call = {};
     v8::Local<v8::Value> state;
 
-    if (!wanted && !attached)
-        return;
-    struct console_call call = {};
     call.isolate = info.GetIsolate();
     call.context = call.isolate->GetCurrentContext();
     if (!call.context->Global()
@@ -439,17 +436,34 @@ called(const v8::FunctionCallbackInfo<v8::Value> &info)
     call.method = static_cast<enum method>(info.Data().As<v8::Integer>()->Value());
     for (int i = 0; i < info.Length(); i++)
         call.arguments.push_back(info[i]);
-    v8::Local<v8::Value> original =
-        state_get(&call, STATE_METHODS + static_cast<uint32_t>(call.method));
     console_arguments arguments = call.arguments;
     if (wanted)
         perform(&call);
+    if (!attached)
+        return;
     /* DevTools must see live objects, so V8's own console gets the very arguments. */
-    if (attached && original->IsFunction())
+    v8::Local<v8::Value> original =
+        state_get(&call, STATE_METHODS + static_cast<uint32_t>(call.method));
+    if (original->IsFunction())
         (void)original.As<v8::Function>()
             ->Call(
                 call.context, info.This(), static_cast<int>(arguments.size()), arguments.data())
             .IsEmpty();
+}
+
+static void
+called(const v8::FunctionCallbackInfo<v8::Value> &info)
+{
+    bool wanted = eng.console && eng.hooks.console != nullptr;
+    bool attached = inspector_attached();
+
+    if (!wanted && !attached)
+        return;
+    v8::TryCatch caught(info.GetIsolate());
+    answer(info, wanted, attached);
+    /* The next entry into JavaScript would forget a termination that arrived in between. */
+    if (caught.HasTerminated())
+        info.GetIsolate()->TerminateExecution();
 }
 
 /* --- installation --------------------------------------------------------------------- */

@@ -179,6 +179,8 @@ inspector_context_created(uint32_t id, v8::Local<v8::Context> context)
     v8::Isolate::DisallowJavascriptExecutionScope quiet(
         eng.isolate, v8::Isolate::DisallowJavascriptExecutionScope::THROW_ON_FAILURE);
     inspector->contextCreated(info);
+    if (caught.HasTerminated())
+        eng.isolate->TerminateExecution();
 }
 
 void
@@ -248,19 +250,28 @@ engine_inspector_open(uint32_t id)
     return true;
 }
 
-/* V8's side of one command, and what the JavaScript that it ran left to do. */
+/* V8's side of one command. A session that is closed meanwhile stays until it returns. */
+static void
+command(session *s, struct span json)
+{
+    s->busy++;
+    s->v8->dispatchProtocolMessage(view_of(json));
+    s->busy--;
+}
+
+/* A command, and what the JavaScript that it ran left to do. */
 static void
 dispatch(session *s, struct span json)
 {
     v8::HandleScope handles(eng.isolate);
     v8::Local<v8::Context> context = inspector_client->ensureDefaultContextInGroup(0);
 
-    if (context.IsEmpty())
+    if (context.IsEmpty()) {
+        command(s, json);
         return;
+    }
     guest_entry entry(context);
-    s->busy++;
-    s->v8->dispatchProtocolMessage(view_of(json));
-    s->busy--;
+    command(s, json);
     if (eng.isolate->IsExecutionTerminating() || !microtasks_run())
         entry_terminated();
 }

@@ -22,21 +22,35 @@ using v8_inspector::V8InspectorClient;
 
 #define CLIENT "_ZN12v8_inspector17V8InspectorClient"
 
-/* V8's default answers, which the binary exports, and the slot of each. */
+/* The slot of a virtual in our declaration: what a pointer to it holds, by the C++ ABI of
+ * x86-64 and of aarch64. */
+template <typename function>
+static size_t
+slot_of(function member)
+{
+    uintptr_t word;
+
+    static_assert(sizeof member >= sizeof word);
+    memcpy(&word, &member, sizeof word);
+    return (word & ~static_cast<uintptr_t>(1)) / sizeof(void *);
+}
+
+/* V8's default answers, which the binary exports, and the slots where we declare them. */
 static const struct {
     const char *name;
     size_t slot;
 } defaults[] = {
-    { CLIENT "36runMessageLoopOnInstrumentationPauseEi", 3 },
-    { CLIENT "11muteMetricsEi", 6 },
-    { CLIENT "13unmuteMetricsEi", 7 },
-    { CLIENT "16beginUserGestureEv", 8 },
-    { CLIENT "14endUserGestureEv", 9 },
-    { CLIENT "29beginEnsureAllContextsInGroupEi", 15 },
-    { CLIENT "27endEnsureAllContextsInGroupEi", 16 },
-    { CLIENT "12consoleClearEi", 25 },
-    { CLIENT "17canExecuteScriptsEi", 29 },
-    { CLIENT "16generateUniqueIdEv", 32 },
+    { CLIENT "36runMessageLoopOnInstrumentationPauseEi",
+        slot_of(&V8InspectorClient::runMessageLoopOnInstrumentationPause) },
+    { CLIENT "11muteMetricsEi", slot_of(&V8InspectorClient::unused_06) },
+    { CLIENT "13unmuteMetricsEi", slot_of(&V8InspectorClient::unused_07) },
+    { CLIENT "16beginUserGestureEv", slot_of(&V8InspectorClient::unused_08) },
+    { CLIENT "14endUserGestureEv", slot_of(&V8InspectorClient::unused_09) },
+    { CLIENT "29beginEnsureAllContextsInGroupEi", slot_of(&V8InspectorClient::unused_15) },
+    { CLIENT "27endEnsureAllContextsInGroupEi", slot_of(&V8InspectorClient::unused_16) },
+    { CLIENT "12consoleClearEi", slot_of(&V8InspectorClient::unused_25) },
+    { CLIENT "17canExecuteScriptsEi", slot_of(&V8InspectorClient::unused_29) },
+    { CLIENT "16generateUniqueIdEv", slot_of(&V8InspectorClient::generateUniqueId) },
 };
 
 inspector_create_function *

@@ -4,7 +4,8 @@
 #include "base/limits.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
+#include <pthread.h>
+#include <time.h>
 
 /* --- beside Node.js ------------------------------------------------------------------- */
 
@@ -206,6 +207,31 @@ survives_a_full_stack(void)
     CHECK(strcmp(probe_text("what"), "RangeError") == 0);
 }
 
+static void *
+terminate_soon(void *unused)
+{
+    static const struct timespec a_moment = { 0, 3000000 };
+
+    (void)nanosleep(&a_moment, NULL);
+    engine_terminate();
+    return unused;
+}
+
+/* Most of this loop's time is spent in texts, so that most terminations meet one. */
+static void
+no_termination_gets_lost(void)
+{
+    for (int i = 0; i < 60; i++) {
+        pthread_t thread;
+        CHECK(pthread_create(&thread, NULL, terminate_soon, NULL) == 0);
+        CHECK(probe_eval("for (;;) { console.log(new Error('e'), () => {}); console.count();"
+                         "console.log('%j', [{}]) }") == ENGINE_TERMINATED);
+        CHECK(pthread_join(thread, NULL) == 0);
+        engine_terminate_cancel();
+        probe_forget(&probe_console);
+    }
+}
+
 /* --- methods -------------------------------------------------------------------------- */
 
 static void
@@ -288,6 +314,7 @@ glovebox_main(int argc, char **argv)
         { "no guest code runs", runs_no_guest_code },
         { "texts are cut", texts_are_cut },
         { "a full stack is survived", survives_a_full_stack },
+        { "no termination gets lost", no_termination_gets_lost },
         { "levels are told apart", levels_are_told_apart },
         { "trace shows where", trace_shows_where },
         { "timers measure", timers_measure },

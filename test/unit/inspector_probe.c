@@ -106,6 +106,8 @@ contexts_come_and_go(void)
     say(1, "{\"id\":2,\"method\":\"Runtime.evaluate\",\"params\":{\"expression\":\"6*7\"}}");
     CHECK_HAS(probe_messages, "\"value\":42");
     engine_context_free(8);
+    say(1, "{\"id\":3,\"method\":\"Runtime.evaluate\",\"params\":{\"expression\":\"6*7\"}}");
+    CHECK_HAS(probe_messages, "{\"id\":3,\"error\":");
     engine_inspector_close(1);
 }
 
@@ -286,6 +288,71 @@ two_sessions_share_a_pause(void)
     probe_on_paused = first_leaves_second_resumes;
     CHECK(probe_eval("debugger") == ENGINE_VALUE);
     CHECK(pauses == 1);
+}
+
+static void
+first_leaves(void)
+{
+    pauses++;
+    engine_inspector_close(1);
+    CHECK(engine_inspector_paused());
+    say(2, "{\"id\":60,\"method\":\"Debugger.resume\"}");
+}
+
+/* Unlike above, nothing of session 1 is on the stack: it goes at once. */
+static void
+closing_inside_the_command_of_another(void)
+{
+    CHECK(engine_inspector_open(1));
+    CHECK(engine_inspector_open(2));
+    say(1, "{\"id\":1,\"method\":\"Debugger.enable\"}");
+    say(2, "{\"id\":1,\"method\":\"Debugger.enable\"}");
+    probe_on_paused = first_leaves;
+    say(2, "{\"id\":2,\"method\":\"Runtime.evaluate\",\"params\":"
+           "{\"expression\":\"debugger; globalThis.after = 'yes'\"}}");
+    CHECK(pauses == 1);
+    CHECK(strcmp(probe_text("after"), "yes") == 0);
+    engine_inspector_close(2);
+}
+
+static void
+open_and_ask_for_pause(void)
+{
+    CHECK(engine_inspector_open(1));
+    say(1, "{\"id\":1,\"method\":\"Debugger.enable\"}");
+    ask_for_pause();
+}
+
+static void
+a_session_can_be_opened_while_javascript_runs(void)
+{
+    probe_on_console = engine_interrupt;
+    probe_on_interrupt = open_and_ask_for_pause;
+    probe_on_paused = look_around_and_resume;
+    CHECK(strcmp(probe_text(busy_loop), "ended") == 0);
+    CHECK(pauses == 1);
+}
+
+static void
+free_context_and_resume(void)
+{
+    pauses++;
+    engine_context_free(1);
+    say(1, "{\"id\":70,\"method\":\"Runtime.evaluate\",\"params\":{\"expression\":\"1\"}}");
+    say(1, "{\"id\":71,\"method\":\"Debugger.resume\"}");
+}
+
+static void
+a_paused_context_can_be_freed(void)
+{
+    CHECK(engine_inspector_open(1));
+    say(1, "{\"id\":1,\"method\":\"Debugger.enable\"}");
+    probe_on_paused = free_context_and_resume;
+    (void)probe_eval("debugger; 0");
+    CHECK(pauses == 1 && !engine_inspector_paused());
+    CHECK(engine_context_new(1));
+    probe_on_paused = NULL;
+    CHECK(strcmp(probe_text("'usable'"), "usable") == 0);
 }
 
 static void
@@ -561,6 +628,11 @@ glovebox_main(int argc, char **argv)
         { "closing the only session ends the pause", closing_ends_the_pause },
         { "a session can be closed inside its own command", closing_inside_its_own_command },
         { "two sessions share a pause", two_sessions_share_a_pause },
+        { "a session can be closed inside the command of another",
+            closing_inside_the_command_of_another },
+        { "a session can be opened while JavaScript runs",
+            a_session_can_be_opened_while_javascript_runs },
+        { "a paused context can be freed", a_paused_context_can_be_freed },
         { "a paused guest can be terminated", a_paused_guest_can_be_terminated },
         { "a command's JavaScript can be terminated", a_command_can_be_terminated },
         { "the CPU profiler works", profiles_the_cpu },
