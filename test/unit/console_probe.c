@@ -171,8 +171,7 @@ static const char *const deep[] = {
     "console.log(new Set(Array.from({ length: 3e5 }, (_, i) => i)))",
     "console.log(2n ** 1000000n)",
     "console.log(Array(100).fill(''))",
-    "{ let e; for (let i = 0; i < 5000; i++) e = new Error('e', { cause: e }); console.log(e) "
-    "}",
+    "{ let e; for (let i = 0; i < 5000; i++) e = Error('e', { cause: e }); console.log(e) }",
 };
 
 static void

@@ -70,7 +70,7 @@ memory(void *cell, enum engine_memory_event event, uint64_t limit_bytes, uint64_
         (unsigned long long)limit_bytes, (unsigned long long)used_bytes);
 }
 
-static _Noreturn void
+__attribute__((noreturn)) static void
 fatal(void *cell, bool out_of_memory, const char *location, const char *detail)
 {
     (void)cell;
