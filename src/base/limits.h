@@ -107,6 +107,13 @@
 #define CELL_EXIT_NOTED   86
 /* Exit code of a cell whose host has gone, or that was told to end. */
 #define CELL_EXIT_DONE    0
+/* What a template may allocate to plug the holes of its malloc arena: several times what they
+ * were seen to hold. Shared by all its cells. */
+#define ARENA_PLUG_BYTES (16 * MIB)
+/* A cell that has been idle for this long gives back what it freed: after compiling a 30 KB
+ * library that is 400 of its 730 KiB (bench/bench_memory.c). Long enough not to disturb a host
+ * that calls at a steady pace. */
+#define TRIM_IDLE_US 20000
 /* How often a cell with a snapshot child looks for its end, should the SIGCHLD come at the
  * wrong moment. */
 #define SNAPSHOT_LOOK_US  50000

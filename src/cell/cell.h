@@ -62,7 +62,8 @@ struct cell {
     pid_t snapshot_child;       /* 0: none */
     uint32_t snapshot_request;  /* the request that its end answers */
     uint64_t memory_limit_bytes;
-    struct { /* what the memory hook saw; the isolate is to end */
+    bool trimmed; /* nothing has run since freed memory went back to the kernel */
+    struct {      /* what the memory hook saw; the isolate is to end */
         bool passed;
         enum engine_memory_event event;
         uint64_t limit, used;

@@ -89,6 +89,8 @@ idle_timeout_ns(struct cell *cell)
         timeout = task_us * 1000;
     if (cell->snapshot_child != 0 && timeout > SNAPSHOT_LOOK_US * 1000ull)
         timeout = SNAPSHOT_LOOK_US * 1000ull;
+    if (!cell->trimmed && timeout > TRIM_IDLE_US * 1000ull)
+        timeout = TRIM_IDLE_US * 1000ull;
     return timeout;
 }
 
@@ -103,6 +105,10 @@ cell_run(const struct cell_start *s)
         if (q != NULL) {
             serve(cell, &q->frame);
             queued_free(cell, q);
+            cell->trimmed = false;
+        } else if (!cell->trimmed) {
+            engine_trim();
+            cell->trimmed = true;
         }
         if (engine_next_task_us() == 0)
             pump(cell);

@@ -104,7 +104,7 @@ child(struct cell *cell)
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)prctl(PR_SET_NAME, "gbx-snapshot");
     int level = nice(SNAPSHOT_NICE);
-    (void)level; /* a child that stays as eager as its cell is no failure */
+    (void)level;      /* a child that stays as eager as its cell is no failure */
     death_bind(NULL); /* the note is the cell's own */
     /* The copy of the heap graph that V8 builds is not the guest's doing: its own budget. */
     sandbox_raise_memory(&(struct sandbox_memory){ { 0, 0 } });

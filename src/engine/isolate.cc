@@ -340,6 +340,7 @@ engine_isolate_new(const struct engine_config *config)
     for (int round = 0; round < 10 && platform_run_tasks(false); round++)
         ;
     memory_measure();
+    arena_plug();
     return nullptr;
 }
 

@@ -100,6 +100,11 @@ void references_forget_context(uint32_t id);
 v8::MaybeLocal<v8::Function> host_function(v8::Local<v8::Context> context, uint32_t function);
 void host_forget_context(uint32_t id);
 
+/* --- arena.cc ------------------------------------------------------------------------- */
+
+/* Last in the template: plugs the holes of malloc's arena, so that cells allocate at its top. */
+void arena_plug(void);
+
 /* --- clone.cc ------------------------------------------------------------------------- */
 
 enum clone_end {
@@ -152,8 +157,6 @@ void module_install(v8::Isolate *isolate);
 [[noreturn]] void memory_fatal(bool out_of_memory, const char *location, const char *detail);
 /* Handlers of the process, before the first isolate. */
 void memory_boot(void);
-/* V8's pages, counted: wraps the allocator that it is given, once. */
-v8::PageAllocator *memory_pages(v8::PageAllocator *base);
 /* What an isolate with the limits of eng.config is made with, and what it is given then. */
 void memory_params(v8::Isolate::CreateParams *params);
 void memory_install(v8::Isolate *isolate);

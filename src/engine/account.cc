@@ -1,0 +1,264 @@
+/* account.cc - what a guest's memory is counted by: the pages and buffers that V8 asks for.
+ *
+ * Runs in:  template (the accounts start), cell.
+ * Threads:  the engine's thread only.
+ */
+#include "engine/account.h"
+
+#include "base/limits.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+
+struct account account;
+
+static bool
+fits(uint64_t bytes)
+{
+    uint64_t limit = eng.config.memory_limit_bytes;
+    uint64_t used = account.heap + account_outside();
+
+    /* Before there is an isolate, V8 starts itself. */
+    return limit == 0 || (used <= limit && bytes <= limit - used);
+}
+
+/* Notes that V8 was refused memory, upon which it collects garbage and may ask
+ * near_heap_limit() for what isn't the heap's to give. */
+static void
+refused(void)
+{
+    account.refused_at = account.collections;
+    account.refused = true;
+}
+
+/* What the guest's memory may be for a moment: a collection copies before it frees. */
+static bool
+under_ceiling(uint64_t bytes)
+{
+    uint64_t limit = eng.config.memory_limit_bytes;
+    uint64_t ceiling = limit + limit / 4 + MEMORY_SLACK_BYTES_MAX;
+
+    return limit == 0 || account.heap_pages + account_outside() + bytes <= ceiling;
+}
+
+static void
+charged(void)
+{
+    account.peak = std::max(account.peak, account_outside());
+}
+
+namespace
+{
+
+/* V8's pages, of which there are three kinds.
+ *
+ * Wasm memories and buffers that can grow are reserved whole without access and made accessible
+ * from the start as they grow: what is accessible counts as outside of the heap. V8's heap asks
+ * for accessible pages at once. V8 watches it itself, but lets one large object pass whatever
+ * its size, so here is the ceiling above which even that is refused. Code asks for another kind
+ * of no access, and all of its addresses are few. */
+class counted_pages final : public v8::PageAllocator
+{
+    struct page_range {
+        size_t length;
+        uintptr_t from, to; /* accessible */
+        uint64_t *account;
+    };
+    v8::PageAllocator *base;
+    std::map<uintptr_t, struct page_range> regions;
+
+    struct page_range *holder(uintptr_t address)
+    {
+        auto after = regions.upper_bound(address);
+
+        if (after == regions.begin())
+            return nullptr;
+        auto found = std::prev(after);
+        return address - found->first < found->second.length ? &found->second : nullptr;
+    }
+
+    static bool accessible(Permission permission)
+    {
+        return permission != kNoAccess && permission != kNoAccessWillJitLater;
+    }
+
+    /* V8 grows and shrinks at the end, so one range per region says it all. */
+    static bool grow(struct page_range *grown, uintptr_t from, uintptr_t to)
+    {
+        uintptr_t low = grown->from == grown->to ? from : std::min(grown->from, from);
+        uintptr_t high = grown->from == grown->to ? to : std::max(grown->to, to);
+        uint64_t more = (high - low) - (grown->to - grown->from);
+
+        if (grown->account == &account.pages && !fits(more)) {
+            refused();
+            return false;
+        }
+        grown->from = low;
+        grown->to = high;
+        *grown->account += more;
+        charged();
+        return true;
+    }
+
+    static void shrink(struct page_range *shrunk, uintptr_t from, uintptr_t to)
+    {
+        uint64_t before = shrunk->to - shrunk->from;
+
+        if (from <= shrunk->from && to >= shrunk->to)
+            shrunk->to = shrunk->from;
+        else if (from > shrunk->from && from < shrunk->to && to >= shrunk->to)
+            shrunk->to = from;
+        *shrunk->account -= before - (shrunk->to - shrunk->from);
+    }
+
+  public:
+    explicit counted_pages(v8::PageAllocator *allocator) : base(allocator)
+    {
+    }
+    size_t AllocatePageSize() override
+    {
+        return base->AllocatePageSize();
+    }
+    size_t CommitPageSize() override
+    {
+        return base->CommitPageSize();
+    }
+    void SetRandomMmapSeed(int64_t seed) override
+    {
+        base->SetRandomMmapSeed(seed);
+    }
+    /* Anywhere: then the kernel packs what V8 maps. Scattered, as V8 would have it, every chunk
+     * takes page tables of its own: 270 KiB a cell in place of 150, copied at each fork. What
+     * random addresses inside one process would hide, its siblings know anyway. */
+    void *GetRandomMmapAddr() override
+    {
+        return nullptr;
+    }
+
+    void *AllocatePages(
+        void *hint, size_t length, size_t alignment, Permission permission) override
+    {
+        if (accessible(permission) && !under_ceiling(length))
+            return nullptr;
+        void *p = base->AllocatePages(hint, length, alignment, permission);
+        if (p == nullptr) {
+            refused();
+        } else if (permission != kNoAccessWillJitLater) {
+            auto start = reinterpret_cast<uintptr_t>(p);
+            struct page_range *made = &regions[start];
+            *made = { length, start, start,
+                accessible(permission) ? &account.heap_pages : &account.pages };
+            if (accessible(permission))
+                (void)grow(made, start, start + length);
+        }
+        return p;
+    }
+
+    bool FreePages(void *address, size_t length) override
+    {
+        auto found = regions.find(reinterpret_cast<uintptr_t>(address));
+
+        if (found != regions.end()) {
+            *found->second.account -= found->second.to - found->second.from;
+            regions.erase(found);
+        }
+        return base->FreePages(address, length);
+    }
+
+    bool ReleasePages(void *address, size_t length, size_t new_length) override
+    {
+        auto start = reinterpret_cast<uintptr_t>(address);
+        struct page_range *region = holder(start);
+
+        if (region != nullptr) {
+            shrink(region, start + new_length, start + length);
+            region->length = new_length;
+        }
+        return base->ReleasePages(address, length, new_length);
+    }
+
+    bool SetPermissions(void *address, size_t length, Permission permission) override
+    {
+        auto start = reinterpret_cast<uintptr_t>(address);
+        struct page_range *region = holder(start);
+
+        if (region != nullptr && accessible(permission) && !grow(region, start, start + length))
+            return false;
+        if (!base->SetPermissions(address, length, permission))
+            return false;
+        if (region != nullptr && !accessible(permission))
+            shrink(region, start, start + length);
+        return true;
+    }
+
+    bool RecommitPages(void *address, size_t length, Permission permission) override
+    {
+        return base->RecommitPages(address, length, permission);
+    }
+
+    bool DiscardSystemPages(void *address, size_t size) override
+    {
+        return base->DiscardSystemPages(address, size);
+    }
+
+    bool DecommitPages(void *address, size_t size) override
+    {
+        auto start = reinterpret_cast<uintptr_t>(address);
+        struct page_range *region = holder(start);
+
+        if (region != nullptr)
+            shrink(region, start, start + size);
+        return base->DecommitPages(address, size);
+    }
+};
+
+class buffer_allocator final : public v8::ArrayBuffer::Allocator
+{
+    template <typename Allocation> static void *charge(size_t length, Allocation allocation)
+    {
+        void *p = fits(length) ? allocation() : nullptr;
+
+        if (p == nullptr) {
+            refused();
+            return nullptr;
+        }
+        account.buffers += length;
+        charged();
+        return p;
+    }
+
+  public:
+    void *Allocate(size_t length) override
+    {
+        return charge(length, [=] { return calloc(1, length); });
+    }
+    void *AllocateUninitialized(size_t length) override
+    {
+        return charge(length, [=] { return malloc(length); });
+    }
+    void Free(void *data, size_t length) override
+    {
+        account.buffers -= length;
+        free(data);
+    }
+};
+
+} /* namespace */
+
+v8::PageAllocator *
+account_pages(v8::PageAllocator *base)
+{
+    static counted_pages *const pages = new counted_pages(base);
+
+    return pages;
+}
+
+v8::ArrayBuffer::Allocator *
+account_allocator(void)
+{
+    /* Never freed: buffers may outlive anything, and the process ends by _exit. */
+    static buffer_allocator *const allocator = new buffer_allocator;
+
+    return allocator;
+}

@@ -1,0 +1,34 @@
+/* account.h - the account of a guest's memory, kept by account.cc and watched by memory.cc.
+ *
+ * Threads:  the engine's thread only.
+ */
+#ifndef ENGINE_ACCOUNT_H
+#define ENGINE_ACCOUNT_H
+
+#include "engine/priv.h"
+
+/* All in bytes, unless it says otherwise. */
+struct account {
+    uint64_t buffers;     /* live ArrayBuffers */
+    uint64_t pages;       /* accessible pages of wasm memories and of buffers that can grow */
+    uint64_t peak;        /* of both together */
+    uint64_t heap_pages;  /* pages of V8's heap, used or not */
+    uint64_t heap;        /* used in V8's heap at the last collection */
+    uint64_t collections; /* count */
+    uint64_t refused_at;  /* collections when V8 was refused memory last */
+    bool refused;         /* it ever was */
+};
+extern struct account account;
+
+/* What counts beside the heap. */
+static inline uint64_t
+account_outside(void)
+{
+    return account.buffers + account.pages;
+}
+
+/* V8's pages, counted: wraps the allocator that it is given, once. */
+v8::PageAllocator *account_pages(v8::PageAllocator *base);
+v8::ArrayBuffer::Allocator *account_allocator(void);
+
+#endif
