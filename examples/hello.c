@@ -15,7 +15,7 @@ main(void)
         gbx_isolate_open(runtime, NULL, &isolate, &error) == GBX_OK &&
         gbx_eval(gbx_isolate_context(isolate), "[1, 2, 3].map(x => x * x)", NULL, &value,
             &error) == GBX_OK)
-        (void)gbx_value_print(value, stdout);
+        error.status = gbx_value_print(value, stdout);
     else
         (void)fprintf(stderr, "hello: %s\n", error.message);
     gbx_value_free(value);
