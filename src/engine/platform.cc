@@ -1,4 +1,4 @@
-/* platform.cc - V8's view of the machine: its clock, its tasks and (in memory.cc) its pages.
+/* platform.cc - V8's view of the machine: its clock, its tasks and (in account.cc) its pages.
  *
  * Runs in:  zygote, template, cell, snapshot child.
  * Threads:  the engine's thread only. V8 runs --single-threaded, and so nothing posts from
@@ -7,7 +7,7 @@
  * Everything that V8 posts, for a worker or for the foreground, waits in one queue until
  * engine_pump(). A task runs only there and in the debugger's pause, that is: under a deadline.
  */
-#include "engine/priv.h"
+#include "engine/account.h"
 
 #include "base/clock.h"
 
@@ -108,7 +108,7 @@ class machine final : public v8::Platform
   public:
     v8::PageAllocator *GetPageAllocator() override
     {
-        return memory_pages(base->GetPageAllocator());
+        return account_pages(base->GetPageAllocator());
     }
     int NumberOfWorkerThreads() override
     {

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -166,6 +167,23 @@ on_paused(void *cell)
     (void)cell;
 }
 
+/* The kernel's limit that a real cell has behind the engine's: what malloc() may take. */
+static void
+limit_data(void)
+{
+    FILE *file = fopen("/proc/self/status", "r");
+    char line[256];
+    uint64_t kib = 0;
+
+    CHECK(file != NULL);
+    while (fgets(line, sizeof line, file) != NULL)
+        if (sscanf(line, "VmData: %lu", &kib) == 1)
+            break;
+    (void)fclose(file);
+    struct rlimit limit = { kib * KIB + 2 * PROBE_MEMORY * MIB, RLIM_INFINITY };
+    CHECK(kib > 0 && setrlimit(RLIMIT_DATA, &limit) == 0);
+}
+
 void
 become_cell(uint64_t seed)
 {
@@ -173,6 +191,7 @@ become_cell(uint64_t seed)
         on_memory, on_fatal, on_inspector_message, on_paused };
 
     (void)alarm(CHECK_SECONDS);
+    limit_data();
     engine_after_fork(&hooks, NULL, seed, false);
 }
 

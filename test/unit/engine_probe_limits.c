@@ -407,7 +407,7 @@ const struct check memory_checks[] = {
         IN_CELL },
     { "wasm memories are refused at the limit", wasm_memories_are_refused_at_the_limit,
         IN_CELL },
-    { "wasm tables count", wasm_tables_count, IN_CELL },
+    { "wasm tables count", wasm_tables_count, MAY_DIE },
     { "reserved addresses cost nothing but are bounded",
         reserved_addresses_cost_nothing_but_are_bounded, MAY_DIE },
     { "heap and buffers share the limit", heap_and_buffers_share_the_limit, IN_CELL },

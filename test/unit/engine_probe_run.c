@@ -222,7 +222,7 @@ values_come_back_as_they_went_in(void)
 static void
 malformed_values_are_refused(void)
 {
-    static const char *const values[] = { "", "\xFF", "\xFF\x0F", "\xFF\x0FI", "\xFF\x0FI\x80",
+    static const char *const values[] = { "\xFF", "\xFF\x0F", "\xFF\x0FI", "\xFF\x0FI\x80",
         "\xFF\x0FN1234567", "\xFF\x0FN123456789",
         "\xFF\x0F\"\x05"
         "abc",
@@ -234,7 +234,7 @@ malformed_values_are_refused(void)
         engine_set(1, span_text("is"), span_text(values[i]), &out);
         /* V8's own reader takes bytes behind a value, and such a value is set. */
         CHECK(out.end == ENGINE_NOT_CLONABLE || out.end == ENGINE_THROWN ||
-              (i == 6 && is_undefined(&out)));
+              (i == 5 && is_undefined(&out)));
         engine_outcome_done(&out);
     }
     CHECK(is_int(eval("1 + 1"), 2));
