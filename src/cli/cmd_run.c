@@ -76,12 +76,11 @@ show_result(struct run *run)
     options.flags = out()->terminal ? GBX_TEXT_COLOR : 0;
     gbx_status status = gbx_value_to_text(run->result, &options, &text, &len);
     if (status != GBX_OK) {
-        run->outcome = fail_with(&run->error, outcome_of(status),
-            "the result cannot be shown: %s", gbx_strstatus(status));
+        run->outcome = fail_with(&run->error, outcome_of(status), "%s", gbx_strstatus(status));
         return;
     }
-    out_text(
-        out(), text); /* nothing in it can harm a terminal: gbx_value_to_text() sees to it */
+    /* Nothing in it can harm a terminal: gbx_value_to_text() sees to it. */
+    out_text(out(), text);
     out_text(out(), "\n");
     free(text);
 }

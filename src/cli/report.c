@@ -97,27 +97,46 @@ show_line(const char *text)
 
 /* --- what happened ------------------------------------------------------------------------------ */
 
-/* Anything may be thrown; an error shows its stack and its causes. */
+/* What an error has as its own stack, which begins with its name and message; "" for none. */
+static const char *
+stack_of(const gbx_value *error, size_t *out_len)
+{
+    const char *stack = "";
+
+    *out_len = 0;
+    return gbx_value_get_string(gbx_value_get(error, "stack", GBX_NUL), &stack, out_len) ==
+                   GBX_OK
+               ? stack
+               : "";
+}
+
+/* Anything may be thrown, and some of it cannot be copied. An error with a cause shows that. */
 static void
 show_thrown(const struct run *run)
 {
     const gbx_error *error = &run->error;
+    bool is_error = gbx_value_get_kind(run->thrown) == GBX_ERROR;
+    bool has_cause = gbx_value_get(run->thrown, "cause", GBX_NUL) != NULL;
+    const char *stack = error->stack;
+    size_t len = strlen(stack);
     char *text = NULL;
-    size_t len = 0;
 
-    if (run->thrown != NULL && gbx_value_to_text(run->thrown, NULL, &text, &len) == GBX_OK) {
-        bool is_error = gbx_value_get_kind(run->thrown) == GBX_ERROR;
+    if (is_error && !has_cause)
+        stack = stack_of(run->thrown, &len);
+    else if (run->thrown != NULL &&
+             gbx_value_to_text(run->thrown, NULL, &text, &len) == GBX_OK) {
+        stack = text;
         out_text(err(), is_error ? "" : "thrown: ");
-        out_guest(err(), text, len);
+    }
+    if (len > 0) {
+        out_guest(err(), stack, len);
         out_text(err(), "\n");
-        free(text);
-    } else if (error->stack[0] != '\0') {
-        show_line(error->stack);
     } else {
         out_text(err(), error->name);
         out_text(err(), error->name[0] != '\0' ? ": " : "");
         show_line(error->message);
     }
+    free(text);
 }
 
 static void
@@ -168,6 +187,9 @@ report_text(const struct run *run)
         break;
     case OUTCOME_MEMORY:
         report_limit(run, "memory");
+        break;
+    case OUTCOME_CLONE:
+        (void)complain(run->outcome, "no result to show: %s", run->error.message);
         break;
     case OUTCOME_OUTPUT:
         /* A reader that has gone wants no message. */

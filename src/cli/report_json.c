@@ -64,9 +64,8 @@ result_json(struct run *run)
         return NULL;
     gbx_status status = gbx_value_to_json(run->result, 0, &text, NULL, &error);
     if (status != GBX_OK)
-        run->outcome =
-            fail_with(&run->error, status == GBX_ENOMEM ? OUTCOME_SYSTEM : OUTCOME_CLONE,
-                "the result has no JSON form: %s", error.message);
+        run->outcome = fail_with(&run->error,
+            status == GBX_ENOMEM ? OUTCOME_SYSTEM : OUTCOME_CLONE, "%s", error.message);
     return status == GBX_OK ? text : NULL;
 }
 
