@@ -64,6 +64,18 @@ table_get(const struct table *table, uint32_t id)
     return slot == NULL ? NULL : slot->entry;
 }
 
+bool
+table_had(const struct table *table, uint32_t id)
+{
+    uint32_t index = id & INDEX_MASK, generation = id >> TABLE_INDEX_BITS;
+
+    if (index >= table->count || generation == 0)
+        return false;
+    uint32_t next = table->slots[index].generation;
+    /* The last generation is followed by the first. */
+    return generation < next || (next == 1 && generation == GENERATIONS - 1);
+}
+
 void *
 table_remove(struct table *table, uint32_t id)
 {

@@ -7,6 +7,7 @@
 #ifndef BASE_TABLE_H
 #define BASE_TABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,8 @@ struct table {
 /* The new entry's id, or 0 when full or out of memory. */
 uint32_t table_add(struct table *table, void *entry);
 void *table_get(const struct table *table, uint32_t id);
+/* True if the id was once an entry's and the entry is gone: a peer may know it honestly. */
+bool table_had(const struct table *table, uint32_t id);
 /* Removes and answers the entry; NULL if there was none. */
 void *table_remove(struct table *table, uint32_t id);
 /* Any entry, or NULL when empty: for tearing down. *id names it. */

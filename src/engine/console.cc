@@ -104,10 +104,10 @@ say(const struct console_call *call, enum engine_console_level level, const wide
     uint32_t columns = 2 * (groups < CONSOLE_GROUPS_MAX ? groups : CONSOLE_GROUPS_MAX);
     struct buf out = {};
 
-    out.max = 2 * CONSOLE_TEXT_MAX; /* past the cut by a line's indent and one character */
+    out.max = CONSOLE_TEXT_MAX;
     indent_append(&out, columns);
     for (size_t i = 0; i < text.size(); i++) {
-        if (out.len >= CONSOLE_TEXT_MAX) {
+        if (out.len > CONSOLE_TEXT_MAX - CONSOLE_CUT_BYTES) {
             buf_text(&out, "\u2026 cut");
             break;
         }

@@ -55,6 +55,17 @@ refused(const gbx_error *error)
     return future_failed(error->status, "%s", error->message);
 }
 
+static gbx_future *
+call_future(gbx_isolate *isolate, const gbx_call_options *options)
+{
+    gbx_future *future = future_new(isolate, FUTURE_PLAIN);
+
+    if (!future
+             ->finished) /* a finished one may be the shared one, which is not ours to change */
+        future->by_reference = (options->flags & GBX_RESULT_REFERENCE) != 0;
+    return future;
+}
+
 /* A value of the request cannot be encoded: what was encoded so far is dropped. */
 static gbx_future *
 unsendable(gbx_isolate *isolate, gbx_future *future, gbx_status status, size_t index)
@@ -92,7 +103,7 @@ gbx_context_eval(
     if (o.file != NULL && strlen(o.file) > NAME_BYTES_MAX)
         return future_failed(
             GBX_EINVAL, "file name: longer than %d bytes", (int)NAME_BYTES_MAX);
-    gbx_future *future = future_new(isolate, FUTURE_PLAIN);
+    gbx_future *future = call_future(isolate, &o);
     put_eval(&isolate->out, isolate_tag(isolate, future->id),
         &(struct msg_eval){ .context = context->id,
             .flags = o.flags,
@@ -118,7 +129,7 @@ call(gbx_isolate *isolate, uint32_t context, const char *path, uint32_t referenc
     if (count > ARGUMENTS_MAX)
         return future_failed(
             GBX_EINVAL, "%zu arguments, at most %d are allowed", count, ARGUMENTS_MAX);
-    gbx_future *future = future_new(isolate, FUTURE_PLAIN);
+    gbx_future *future = call_future(isolate, &o);
     struct buf *out = &isolate->out;
     size_t frame = out->len;
     put_call(out, isolate_tag(isolate, future->id),
@@ -171,7 +182,7 @@ gbx_context_get(gbx_context *context, const char *path, const gbx_call_options *
     if (read_options(isolate, options, &o, &error) != GBX_OK ||
         check_path(path, &error) != GBX_OK)
         return refused(&error);
-    gbx_future *future = future_new(isolate, FUTURE_PLAIN);
+    gbx_future *future = call_future(isolate, &o);
     put_get(&isolate->out, isolate_tag(isolate, future->id),
         &(struct msg_get){ .context = context->id,
             .flags = o.flags,

@@ -199,6 +199,13 @@ function_call(gbx_isolate *isolate, uint32_t callback_id, struct function *funct
     isolate_unref(isolate);
 }
 
+void
+function_closed(gbx_isolate *isolate, uint32_t callback_id)
+{
+    send_answer(isolate, callback_id, ANSWER_THROW, "Error",
+        "the context of this host function has been closed");
+}
+
 gbx_isolate *
 gbx_callback_isolate(const gbx_callback *callback)
 {

@@ -202,6 +202,7 @@ struct gbx_future {
     uint32_t id;                 /* in isolate->futures; 0: finished */
     uint8_t kind;
     bool finished, forgotten;
+    bool by_reference; /* the answer must be a reference, else a value */
     gbx_status status;
     gbx_value *value;
     struct gbx_reference *reference;
@@ -256,6 +257,8 @@ struct gbx_inspector {
 /* Runs the host function that a CALLBACK asks for and sends its ANSWER. */
 void function_call(struct gbx_isolate *isolate, uint32_t callback, struct function *function,
     gbx_value **arguments, size_t count);
+/* ... or that its context is closed. */
+void function_closed(struct gbx_isolate *isolate, uint32_t callback);
 
 /* The cell says that a debugger holds it. False: it cannot be, there is none. */
 bool isolate_paused(struct gbx_isolate *isolate, bool paused);

@@ -54,6 +54,9 @@ gbx_inspector_close(gbx_inspector *inspector)
         return;
     gbx_isolate *isolate = inspector->isolate;
     (void)table_remove(&isolate->inspectors, inspector->id);
+    /* What it has paused goes on, also if the cell does not say so. */
+    if (isolate->inspectors.live == 0)
+        (void)isolate_paused(isolate, false);
     if (isolate->cell != NULL) {
         put_inspector_close(&isolate->out, isolate_tag(isolate, 0),
             &(struct msg_inspector_close){ .session = inspector->id });

@@ -61,6 +61,9 @@ on_result(gbx_isolate *isolate, const struct frame *frame, const struct msg_resu
         snapshot_end(isolate, future, GBX_OK, NULL);
         return isolate->cell != NULL;
     }
+    /* Who gets GBX_OK takes what was asked for, and must not find NULL in its place. */
+    if (future->by_reference)
+        return broke(isolate, "a value where a reference was asked for");
     if (!read_value(isolate, m->value, &value))
         return false;
     future_finish(future, GBX_OK, NULL, value, NULL);
@@ -72,7 +75,7 @@ on_reference(gbx_isolate *isolate, const struct frame *frame, const struct msg_r
 {
     gbx_future *future = open_future(isolate, frame->id, PLAIN);
 
-    if (future == NULL || m->reference == 0)
+    if (future == NULL || !future->by_reference || m->reference == 0)
         return broke(isolate, "a reference that nobody asked for");
     gbx_reference *reference = reference_new(isolate, m->reference);
     if (reference == NULL) {
@@ -178,6 +181,10 @@ on_callback(gbx_isolate *isolate, const struct frame *frame, const struct msg_ca
 
     if (isolate->ending)
         return true; /* nobody waits for the answer any more */
+    if (function == NULL && table_had(&isolate->functions, m->function)) {
+        function_closed(isolate, frame->id); /* the guest could not know yet */
+        return isolate->cell != NULL;
+    }
     if (function == NULL)
         return broke(isolate, "a call of a host function that it was not given");
     if (m->count > ARGUMENTS_MAX || m->count > m->arguments.len / 4)
@@ -203,6 +210,8 @@ on_console(gbx_isolate *isolate, const struct frame *frame, const struct msg_con
     (void)frame;
     if (m->level > GBX_CONSOLE_ERROR || isolate->options.on_console == NULL)
         return broke(isolate, "a console message that was not asked for");
+    if (m->text.len > CONSOLE_TEXT_MAX)
+        return broke(isolate, "a console message past its limit");
     if (!isolate->closed)
         isolate->options.on_console(
             isolate, m->level, (const char *)m->text.p, m->text.len, isolate->options.data);
@@ -217,6 +226,8 @@ on_inspector_message(
 
     (void)frame;
     /* A session that was just closed may still have something under way. */
+    if (inspector == NULL && !table_had(&isolate->inspectors, m->session))
+        return broke(isolate, "a message for an inspector session that never was");
     if (inspector != NULL)
         inspector->on_message(inspector, (const char *)m->json.p, m->json.len, inspector->data);
     return isolate->cell != NULL;
@@ -226,7 +237,7 @@ static bool
 on_paused(gbx_isolate *isolate, const struct frame *frame, const struct msg_paused *m)
 {
     (void)frame;
-    return isolate_paused(isolate, m->paused != 0) ||
+    return (m->paused <= 1 && isolate_paused(isolate, m->paused != 0)) ||
            broke(isolate, "a debugger's pause without a debugger");
 }
 

@@ -111,3 +111,26 @@ Test(table, agrees_with_a_model_on_a_random_walk)
     cr_assert_eq(live, 0);
     table_done(&t);
 }
+
+Test(table, knows_what_it_had)
+{
+    struct table t = { .max = 4 };
+    int a;
+    uint32_t id = table_add(&t, &a);
+
+    cr_assert_not(table_had(&t, id), "it is there");
+    cr_assert_not(table_had(&t, 0));
+    cr_assert_not(table_had(&t, id + 1), "an index that was never used");
+    (void)table_remove(&t, id);
+    cr_assert(table_had(&t, id));
+    cr_assert_not(table_had(&t, id + TABLE_MAX), "the next generation is not given out yet");
+    /* Through all generations, to the first again. */
+    for (uint32_t last = id, next; (next = table_add(&t, &a)) != id; last = next) {
+        cr_assert(table_had(&t, last));
+        cr_assert_not(table_had(&t, next));
+        (void)table_remove(&t, next);
+        cr_assert(table_had(&t, next));
+    }
+    cr_assert(table_had(&t, id + (UINT32_MAX / TABLE_MAX - 1) * TABLE_MAX), "the last one");
+    table_done(&t);
+}
