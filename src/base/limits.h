@@ -188,7 +188,20 @@
 /* How long a template may take to tell how a dead cell ended. */
 #define EXIT_TIMEOUT_US      1000000
 /* Messages taken from one cell before the others get their turn. */
-#define MESSAGES_PER_TURN    256
+#define MESSAGES_PER_TURN     256
+/* Turns that take all that a ring can hold: its smallest messages, and some for what else a turn
+ * does. Who looks once more before an end must not look for as long as somebody writes. */
+#define LAST_TURNS            (RING_BYTES / 12 / MESSAGES_PER_TURN + 4)
+/* Turns of a busy wait between two looks at the clock: 25 ns beside a turn's own microsecond. */
+#define TURNS_PER_LOOK        16
+/* A message cannot be larger than its sender's memory: RLIMIT_DATA leaves the guest's limit, half
+ * of it, and CELL_RESERVE_BYTES. */
+#define CELL_MESSAGE_FACTOR   2
+#define CELL_MESSAGE_BYTES    (64 * MIB)
+/* Nor its heap snapshot: a node of 16 bytes is a line of about 60 in JSON, an edge of 8 one of
+ * 20, strings are cut at 1024 characters. */
+#define SNAPSHOT_BYTES_FACTOR 16
+#define SNAPSHOT_BYTES_BASE   (64 * MIB)
 
 /* --- the command ---------------------------------------------------------------------------- */
 

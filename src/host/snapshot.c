@@ -28,7 +28,10 @@ struct snapshot {
     char *temporary; /* owned; a name that the file has until it is whole; NULL: none */
     gbx_snapshot_sink sink;
     void *data;
+    bool delivering;     /* the sink is on the stack, */
+    bool orphan;         /* and has ended the snapshot: to be freed when it returns */
     uint64_t bytes;      /* written so far */
+    uint64_t bytes_max;  /* no guest of this size has a larger one */
     uint8_t header[4];   /* of the background stream */
     uint32_t have;       /* bytes of it */
     bool whole;          /* the background stream's end has been read */
@@ -119,18 +122,6 @@ write_all(struct snapshot *s, struct span piece, gbx_error *error)
     return GBX_OK;
 }
 
-static gbx_status
-deliver(struct snapshot *s, struct span piece, gbx_error *error)
-{
-    if (s->sink == NULL)
-        return write_all(s, piece, error);
-    gbx_status status = s->sink(piece.p, piece.len, s->data);
-    s->bytes += piece.len;
-    return status == GBX_OK ? GBX_OK : fail(error, status, "the snapshot's sink gave up");
-}
-
-/* --- the end -------------------------------------------------------------------------------- */
-
 static void
 snapshot_free(struct snapshot *s)
 {
@@ -142,6 +133,24 @@ snapshot_free(struct snapshot *s)
     free(s->path);
     free(s);
 }
+
+static gbx_status
+deliver(struct snapshot *s, struct span piece, gbx_error *error)
+{
+    if (s->sink == NULL)
+        return write_all(s, piece, error);
+    s->delivering = true;
+    gbx_status status = s->sink(piece.p, piece.len, s->data);
+    s->delivering = false;
+    s->bytes += piece.len;
+    if (s->orphan) { /* the sink has closed the isolate */
+        snapshot_free(s);
+        return GBX_OK;
+    }
+    return status == GBX_OK ? GBX_OK : fail(error, status, "the snapshot's sink gave up");
+}
+
+/* --- the end -------------------------------------------------------------------------------- */
 
 /* Finishes the future, one way or the other. `error` is set unless it went well. */
 static void
@@ -156,7 +165,10 @@ finish(gbx_isolate *isolate, gbx_status status, gbx_error *error)
     if (status == GBX_OK && (bytes = gbx_value_new_number((double)s->bytes)) == NULL)
         status = fail(error, GBX_ENOMEM, "no memory for the answer");
     gbx_future *future = s->future;
-    snapshot_free(s);
+    if (s->delivering)
+        s->orphan = true;
+    else
+        snapshot_free(s);
     future_finish(future, status, error, bytes, NULL);
 }
 
@@ -188,9 +200,10 @@ snapshot_end(gbx_isolate *isolate, gbx_future *request, gbx_status status, const
 
     isolate_ref(isolate);
     isolate->snapshot_request = 0;
-    /* All that the child wrote is in the ring by now. */
+    /* All that the child wrote is in the ring by now; what comes later is not the child's. */
+    uint64_t all = isolate->received_bytes + RING_BYTES;
     while (isolate->snapshot != NULL && isolate->snapshot->background &&
-           isolate->cell != NULL && snapshot_service(isolate))
+           isolate->cell != NULL && isolate->received_bytes < all && snapshot_service(isolate))
         ;
     struct snapshot *s = isolate->snapshot;
     if (s != NULL && status != GBX_OK)
@@ -205,25 +218,46 @@ snapshot_end(gbx_isolate *isolate, gbx_future *request, gbx_status status, const
 
 /* --- pieces --------------------------------------------------------------------------------- */
 
+/* True, and the cell condemned, if its snapshot is larger than any that it can have. */
+static bool
+past_limit(gbx_isolate *isolate, size_t more)
+{
+    const struct snapshot *s = isolate->snapshot;
+
+    if (more <= s->bytes_max - s->bytes)
+        return false;
+    isolate_condemn(isolate, GBX_EPROTO, "a heap snapshot past its limit");
+    return true;
+}
+
 bool
 snapshot_piece(gbx_isolate *isolate, uint32_t request, struct span piece)
 {
+    struct snapshot *s = isolate->snapshot;
     gbx_error error = GBX_ERROR_INIT;
 
     if (request == 0 || request != isolate->snapshot_request)
         return false;
-    if (isolate->snapshot != NULL && !isolate->snapshot->background &&
-        deliver(isolate->snapshot, piece, &error) != GBX_OK && isolate->snapshot != NULL &&
-        isolate->cell != NULL)
+    if (s == NULL) /* it was given up; the cell could not know yet */
+        return true;
+    if (s->background)
+        return false;
+    if (past_limit(isolate, piece.len))
+        return true;
+    if (deliver(s, piece, &error) != GBX_OK && isolate->snapshot == s && isolate->cell != NULL)
         give_up(isolate, &error);
     return true;
 }
 
 /* Reads on in the header of a piece; true when it is there. */
 static bool
-header_read(struct snapshot *s, struct ring *ring)
+header_read(gbx_isolate *isolate, struct snapshot *s)
 {
-    s->have += (uint32_t)ring_take(ring, s->header + s->have, sizeof s->header - s->have);
+    size_t n = ring_take(
+        &isolate->cell->channel.snapshot, s->header + s->have, sizeof s->header - s->have);
+
+    isolate->received_bytes += n;
+    s->have += (uint32_t)n;
     if (s->have < sizeof s->header)
         return false;
     s->have = 0;
@@ -246,13 +280,15 @@ snapshot_service(gbx_isolate *isolate)
         return false;
     }
     if (s->piece_left == 0) {
-        if (header_read(s, &channel->snapshot) && s->piece_left == 0)
+        if (header_read(isolate, s) && s->piece_left == 0)
             s->whole = true; /* an empty piece; the child's end comes next */
     } else {
         size_t want = s->piece_left < sizeof bytes ? s->piece_left : sizeof bytes;
         size_t n = ring_take(&channel->snapshot, bytes, want);
         s->piece_left -= (uint32_t)n;
         isolate->received_bytes += n;
+        if (past_limit(isolate, n))
+            return true;
         /* A sink may close the isolate, and then there is nothing to give up. */
         if (deliver(s, span_of(bytes, n), &error) != GBX_OK && isolate->snapshot == s &&
             isolate->cell != NULL)
@@ -319,6 +355,8 @@ gbx_heap_snapshot(gbx_isolate *isolate, const gbx_snapshot_options *options)
     channel->snapshot.peer = channel->snapshot.position;
     atomic_store(&channel->shared->snapshot.tail, channel->snapshot.position);
     s->future = future;
+    s->bytes_max =
+        SNAPSHOT_BYTES_BASE + isolate->options.memory_limit_bytes * SNAPSHOT_BYTES_FACTOR;
     isolate->snapshot = s;
     isolate->snapshot_request = request->id;
     put_snapshot(&isolate->out, isolate_tag(isolate, request->id),

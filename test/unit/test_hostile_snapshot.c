@@ -1,0 +1,241 @@
+/* Heap snapshots of a hostile cell, and sinks that do what they may. */
+#include "hostile.h"
+
+#include "base/check.h"
+
+#include <stdlib.h>
+
+static struct fake_cell f;
+
+static void
+open_cell(void)
+{
+    fake_cell_open(&f, NULL, FAKE_PROCESS);
+}
+
+static void
+close_cell(void)
+{
+    fake_cell_close(&f);
+}
+
+TestSuite(hostile_snapshot, .init = open_cell, .fini = close_cell);
+
+static uint64_t snapshot_bytes;
+
+static gbx_status
+sink(const void *piece, size_t len, void *data)
+{
+    (void)piece;
+    (void)data;
+    snapshot_bytes += len;
+    return GBX_OK;
+}
+
+static gbx_status
+closing_sink(const void *piece, size_t len, void *data)
+{
+    (void)piece;
+    (void)len;
+    (void)data;
+    gbx_isolate *isolate = f.isolate;
+
+    f.isolate = NULL;
+    gbx_isolate_close(isolate);
+    return GBX_OK;
+}
+
+static gbx_future *
+snapshot(uint32_t mode, gbx_snapshot_sink to)
+{
+    gbx_snapshot_options options = GBX_SNAPSHOT_OPTIONS_INIT;
+    struct frame frame;
+
+    options.mode = mode;
+    options.sink = to;
+    gbx_future *future = gbx_heap_snapshot(f.isolate, &options);
+    cr_assert_not(future->finished);
+    while (fake_cell_hear(&f, &frame))
+        ;
+    return future;
+}
+
+static void
+say_piece(uint32_t id, size_t len)
+{
+    static uint8_t bytes[SNAPSHOT_PIECE_MAX];
+
+    put_snapshot_piece(
+        &f.out, tag(id), &(struct msg_snapshot_piece){ .data = span_of(bytes, len) });
+    fake_cell_say(&f);
+}
+
+Test(hostile_snapshot, a_snapshot_comes_in_pieces)
+{
+    gbx_future *future = snapshot(GBX_SNAPSHOT_ATTACHED, sink);
+    uint32_t id = f.isolate->snapshot_request;
+
+    say_piece(id, 1000);
+    say_piece(id, SNAPSHOT_PIECE_MAX);
+    put_result(&f.out, tag(id), &(struct msg_result){ .value = span_of(NULL, 0) });
+    fake_cell_say(&f);
+    still_trusted(&f);
+    cr_assert_eq(gbx_future_status(future, NULL), GBX_OK);
+    cr_assert_eq(snapshot_bytes, 1000 + SNAPSHOT_PIECE_MAX);
+    gbx_future_free(future);
+    say_piece(id, 1);
+    condemned(&f, "a piece of a snapshot that nobody asked for");
+}
+
+Test(hostile_snapshot, a_piece_that_nobody_asked_for_is_refused)
+{
+    say_piece(0, 10);
+    condemned(&f, "a piece of a snapshot that nobody asked for");
+}
+
+Test(hostile_snapshot, a_piece_of_another_snapshot_is_refused)
+{
+    gbx_future *future = snapshot(GBX_SNAPSHOT_ATTACHED, sink);
+
+    say_piece(f.isolate->snapshot_request + 1, 10);
+    condemned(&f, "a piece of a snapshot that nobody asked for");
+    cr_assert_eq(snapshot_bytes, 0);
+    gbx_future_free(future);
+}
+
+Test(hostile_snapshot, a_background_snapshot_does_not_come_in_messages)
+{
+    gbx_future *future = snapshot(GBX_SNAPSHOT_BACKGROUND, sink);
+
+    say_piece(f.isolate->snapshot_request, 10);
+    condemned(&f, "a piece of a snapshot that nobody asked for");
+    gbx_future_free(future);
+}
+
+/* 16 times the memory limit and more is no heap of this guest's: the disk is not its to fill. */
+Test(hostile_snapshot, a_snapshot_without_end_is_cut_off)
+{
+    gbx_isolate_options options = GBX_ISOLATE_OPTIONS_INIT;
+
+    fake_cell_close(&f);
+    options.memory_limit_bytes = MEMORY_LIMIT_MIN;
+    fake_cell_open(&f, &options, FAKE_PROCESS);
+    gbx_future *future = snapshot(GBX_SNAPSHOT_ATTACHED, sink);
+    uint64_t most = SNAPSHOT_BYTES_BASE + SNAPSHOT_BYTES_FACTOR * MEMORY_LIMIT_MIN;
+    uint32_t id = f.isolate->snapshot_request;
+    for (uint64_t sent = 0; sent <= most + SNAPSHOT_PIECE_MAX && f.isolate->cell != NULL;
+         sent += SNAPSHOT_PIECE_MAX)
+        say_piece(id, SNAPSHOT_PIECE_MAX);
+    condemned(&f, "a heap snapshot past its limit");
+    cr_assert_leq(snapshot_bytes, most);
+    gbx_future_free(future);
+}
+
+static void
+say_end(uint32_t id)
+{
+    put_result(&f.out, tag(id), &(struct msg_result){ .value = span_of(NULL, 0) });
+    fake_cell_say(&f);
+}
+
+static void
+write_child_stream(const void *bytes, size_t len)
+{
+    (void)ring_put(&f.side.snapshot, span_of(bytes, len));
+    ring_publish(&f.side.snapshot);
+}
+
+Test(hostile_snapshot, a_background_snapshot_ends_with_an_empty_piece)
+{
+    static const uint8_t stream[] = { 3, 0, 0, 0, 'a', 'b', 'c', 0, 0, 0, 0 };
+    gbx_future *future = snapshot(GBX_SNAPSHOT_BACKGROUND, sink);
+
+    write_child_stream(stream, sizeof stream);
+    fake_cell_serve(&f);
+    cr_assert_eq(gbx_future_status(future, NULL), GBX_EBUSY, "the child may still fail");
+    say_end(f.isolate->snapshot_request);
+    cr_assert_eq(gbx_future_status(future, NULL), GBX_OK);
+    cr_assert_eq(snapshot_bytes, 3);
+    gbx_future_free(future);
+}
+
+/* The cell says that its child has ended; what the child left out does not count as whole. */
+Test(hostile_snapshot, a_background_snapshot_without_its_end_is_none)
+{
+    static const uint8_t stream[] = { 3, 0, 0, 0, 'a', 'b', 'c' };
+    gbx_future *future = snapshot(GBX_SNAPSHOT_BACKGROUND, sink);
+    gbx_error error = GBX_ERROR_INIT;
+
+    write_child_stream(stream, sizeof stream);
+    put_result(
+        &f.out, tag(f.isolate->snapshot_request), &(struct msg_result){ .no_empty_struct = 0 });
+    fake_cell_say(&f);
+    still_trusted(&f);
+    cr_assert_eq(gbx_future_status(future, &error), GBX_ESYS);
+    cr_assert_str_eq(error.message, "the heap snapshot ended early");
+    gbx_future_free(future);
+}
+
+Test(hostile_snapshot, an_impossible_position_of_the_snapshot_child_is_refused)
+{
+    gbx_future *future = snapshot(GBX_SNAPSHOT_BACKGROUND, sink);
+
+    atomic_store(&f.side.shared->snapshot.head, RING_BYTES + 1);
+    (void)isolate_service(f.isolate);
+    condemned(&f, "impossible position in the snapshot's ring");
+    gbx_future_free(future);
+}
+
+Test(hostile_snapshot, a_sink_may_close_the_isolate_in_a_message)
+{
+    gbx_future *future = snapshot(GBX_SNAPSHOT_ATTACHED, closing_sink);
+    gbx_isolate *isolate = f.isolate;
+
+    isolate_ref(isolate);
+    put_snapshot_piece(&f.out, tag(isolate->snapshot_request),
+        &(struct msg_snapshot_piece){ .data = span_text("piece") });
+    (void)fake_cell_write(&f, buf_span(&f.out));
+    (void)isolate_service(isolate);
+    cr_assert_eq(gbx_future_status(future, NULL), GBX_EDISPOSED);
+    gbx_future_free(future);
+    isolate_unref(isolate);
+}
+
+Test(hostile_snapshot, a_sink_may_close_the_isolate_in_the_childs_stream)
+{
+    static const uint8_t stream[] = { 3, 0, 0, 0, 'a', 'b', 'c' };
+    gbx_future *future = snapshot(GBX_SNAPSHOT_BACKGROUND, closing_sink);
+    gbx_isolate *isolate = f.isolate;
+
+    isolate_ref(isolate);
+    write_child_stream(stream, sizeof stream);
+    while (isolate_service(isolate))
+        ;
+    cr_assert_eq(gbx_future_status(future, NULL), GBX_EDISPOSED);
+    gbx_future_free(future);
+    isolate_unref(isolate);
+}
+
+/* Each stretch that the host takes is followed by another. */
+static gbx_status
+fed_sink(const void *piece, size_t len, void *data)
+{
+    static const uint8_t more[] = { 4, 0, 0, 0, 'a', 'b', 'c', 'd' };
+
+    write_child_stream(more, sizeof more);
+    return sink(piece, len, data);
+}
+
+/* The cell says that its child has ended while something goes on writing. */
+Test(hostile_snapshot, a_child_that_never_ends_holds_nobody, .timeout = 20)
+{
+    static const uint8_t first[] = { 1, 0, 0, 0, 'a' };
+    gbx_future *future = snapshot(GBX_SNAPSHOT_BACKGROUND, fed_sink);
+
+    put_result(&f.out, tag(f.isolate->snapshot_request),
+        &(struct msg_result){ .value = span_of(NULL, 0) });
+    write_child_stream(first, sizeof first);
+    fake_cell_say(&f);
+    cr_assert_eq(gbx_future_status(future, NULL), GBX_ESYS);
+    gbx_future_free(future);
+}
