@@ -31,6 +31,15 @@ struct awaited {
 static std::unordered_map<uint32_t, struct awaited> awaits;
 static uint32_t awaits_made;
 
+/* Hands over what came of an awaited call, and releases it. */
+static void
+tell_settled(uint32_t call, struct engine_outcome *out)
+{
+    if (eng.hooks.settled != nullptr) /* null in the template */
+        eng.hooks.settled(eng.cell, call, out);
+    engine_outcome_done(out);
+}
+
 /* --- results -------------------------------------------------------------------------- */
 
 /* Puts `value` into the outcome as it was asked for. */
@@ -96,8 +105,7 @@ settled(const v8::FunctionCallbackInfo<v8::Value> &info)
         eng.isolate->GetCurrentContext(), &taken.asked, taken.promise.Get(eng.isolate), &out);
     if (out.end == ENGINE_TERMINATED)
         eng.isolate->TerminateExecution(); /* the other microtasks too */
-    eng.hooks.settled(eng.cell, taken.asked.call, &out);
-    engine_outcome_done(&out);
+    tell_settled(taken.asked.call, &out);
 }
 
 /* Waits for an open promise. Native reactions: a guest's own `then` is not asked. */
@@ -136,8 +144,7 @@ tell_lost_reactions(void)
         awaits.erase(id);
         engine_outcome_init(&out, 0);
         out.end = ENGINE_TERMINATED;
-        eng.hooks.settled(eng.cell, call, &out);
-        engine_outcome_done(&out);
+        tell_settled(call, &out);
     }
 }
 

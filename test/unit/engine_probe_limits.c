@@ -269,6 +269,13 @@ a_bigint(void)
     one_call("let b = 3n; for (;;) b *= b;");
 }
 
+/* V8 lets one large young object pass, whatever its size: this one has 100 MiB. */
+static void
+one_huge_object(void)
+{
+    one_call("(1n << 838860800n) > 5n");
+}
+
 static void
 a_result_that_does_not_fit(void)
 {
@@ -401,6 +408,7 @@ const struct check memory_checks[] = {
     { "a padded string ends", a_padded_string, MAY_DIE },
     { "a sort ends", a_sort, MAY_DIE },
     { "a BigInt ends", a_bigint, MAY_DIE },
+    { "one huge object ends", one_huge_object, MAY_DIE },
     { "a result that does not fit ends", a_result_that_does_not_fit, MAY_DIE },
     { "buffers are refused at the limit", buffers_are_refused_at_the_limit, IN_CELL },
     { "buffers that grow are refused at the limit", buffers_that_grow_are_refused_at_the_limit,
