@@ -123,11 +123,11 @@
 /* Bytes of one console call as text; longer text is cut and says so. Half of CONSOLE_BYTES_MAX,
  * and what a terminal scrolls past unread. */
 #define CONSOLE_TEXT_MAX      (64 * KIB)
+/* What the cut adds to it: the indent of a line, a character, the mark. */
+#define CONSOLE_CUT_BYTES     128
 /* What console.log shows of a value: as Node.js does. Containers in containers, items of an
  * array, characters of a nested string. */
 #define CONSOLE_DEPTH         2
-/* What the cut adds to it: the indent of a line, a character, the mark. */
-#define CONSOLE_CUT_BYTES     128
 #define CONSOLE_ITEMS         100
 #define CONSOLE_STRING_MAX    10000
 /* Depth that console.dir(value, { depth }) may ask for. Each level is native stack (1 KiB). */

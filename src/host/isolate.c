@@ -202,6 +202,14 @@ isolate_service(gbx_isolate *isolate)
     return any;
 }
 
+/* Takes what had come when it was called. What goes on writing does not hold us. */
+static void
+take_last(gbx_isolate *isolate)
+{
+    for (unsigned i = 0; i < LAST_TURNS && isolate_service(isolate); i++)
+        ;
+}
+
 /* --- waiting -------------------------------------------------------------------------------- */
 
 static uint32_t
@@ -251,14 +259,25 @@ pump_sleep(gbx_isolate *isolate, uint64_t until_us)
         return;
     if (n > 0 && fds[1].revents != 0)
         isolate_ended(isolate);
-    else if (now_us() >= isolate->next_kill_us && !isolate_service(isolate))
-        (void)isolate_enforce(isolate, now_us());
+}
+
+/* Looks at the clock: enforces deadlines, and answers whether `until_us` has come. */
+static bool
+time_is_up(gbx_isolate *isolate, uint64_t until_us)
+{
+    if (until_us == UINT64_MAX && isolate->next_kill_us == UINT64_MAX)
+        return false;
+    uint64_t now = now_us();
+    if (now >= isolate->next_kill_us)
+        (void)isolate_enforce(isolate, now);
+    return now >= until_us;
 }
 
 bool
 isolate_pump(gbx_isolate *isolate, const bool *done, uint64_t until_us)
 {
     uint64_t started = 0, spun = 0;
+    unsigned turns = 0;
 
     isolate->pumping++;
     if (isolate->cell != NULL)
@@ -268,13 +287,17 @@ isolate_pump(gbx_isolate *isolate, const bool *done, uint64_t until_us)
             if (started != 0)
                 spinner_learn(&isolate->spinner, now_ns() - started);
             started = 0;
+            if (++turns % TURNS_PER_LOOK == 0 && !*done && time_is_up(isolate, until_us))
+                break;
             continue;
         }
         if (isolate->cell == NULL || *done)
             break;
         if (started == 0)
             started = now_ns();
-        if (until_us != UINT64_MAX && now_us() >= until_us)
+        if (time_is_up(isolate, until_us))
+            break;
+        if (isolate->cell == NULL || *done)
             break;
         if (!spinner_spin(&isolate->spinner, &isolate->cell->channel, wants_of(isolate), &spun))
             pump_sleep(isolate, until_us);
@@ -341,8 +364,7 @@ isolate_ended(gbx_isolate *isolate)
     isolate_ref(isolate);
     /* What it said before it died still counts: a result may be there. */
     isolate->ending = true;
-    while (isolate_service(isolate))
-        ;
+    take_last(isolate);
     if (isolate->cell != NULL)
         conclude(isolate);
     isolate_unref(isolate);
@@ -387,8 +409,7 @@ isolate_enforce(gbx_isolate *isolate, uint64_t now)
         return isolate->next_kill_us;
     if (isolate->paused_at_us != 0)
         return isolate->next_kill_us = now + STOP_KILL_US;
-    while (isolate_service(isolate)) /* an answer that has come counts */
-        ;
+    take_last(isolate); /* an answer that has come counts */
     while (isolate->cell != NULL &&
            (future = table_next(&isolate->futures, &cursor, &id)) != NULL) {
         if (now >= future->kill_at_us)
@@ -476,6 +497,9 @@ isolate_new(const gbx_isolate_options *options)
     isolate->last_out = &isolate->first_out;
     isolate->next_kill_us = UINT64_MAX;
     frame_reader_init(&isolate->reader, TO_HOST);
+    uint64_t most = options->memory_limit_bytes * CELL_MESSAGE_FACTOR + CELL_MESSAGE_BYTES;
+    if (most < isolate->reader.body_max)
+        isolate->reader.body_max = most;
     isolate->context = calloc(1, sizeof *isolate->context);
     if (isolate->context == NULL) {
         isolate_unref(isolate);

@@ -191,7 +191,7 @@ frame_reader_init(struct frame_reader *reader, enum message_direction direction)
 {
     memset(reader, 0, sizeof *reader);
     reader->direction = direction;
-    reader->body.max = MESSAGE_BYTES_MAX;
+    reader->body_max = reader->body.max = MESSAGE_BYTES_MAX;
 }
 
 void
@@ -213,6 +213,8 @@ header_complete(struct frame_reader *reader)
         reader->why = "message of the other direction";
     else if (bytes > rules[type].max)
         reader->why = "message body past its limit";
+    else if (bytes > reader->body_max)
+        reader->why = "message body past what its sender can have";
     if (reader->why != NULL) {
         reader->broken = true;
         return;

@@ -96,7 +96,8 @@ struct frame {
  * when it grew large. */
 struct frame_reader {
     enum message_direction direction;
-    uint32_t have; /* bytes of the header, then of the body */
+    uint64_t body_max; /* bytes of any body, on top of the table's limits */
+    uint32_t have;     /* bytes of the header, then of the body */
     bool in_body;
     bool broken;     /* the stream broke a rule; `why` says which */
     const char *why; /* static */
