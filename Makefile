@@ -6,6 +6,7 @@ SECONDS ?= 60
 .DEFAULT_GOAL := help
 .PHONY: help build run test bench asan tidy format fuzz install uninstall clean
 MESON_TEST = meson test --no-rebuild --print-errorlogs
+ASAN_TEST = $(MESON_TEST) -C build-asan --wrapper "$(CURDIR)/tools/sanitized"
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -24,7 +25,7 @@ test: ## all tests, built by gcc and clang and with sanitizers; the last line co
 	    tools/configure $$dir && ninja -C $$dir && rm -f $$dir/meson-logs/testlog.json || exit 1; \
 	done
 	@$(MESON_TEST) -C build || :
-	@$(MESON_TEST) -C build-asan || :
+	@$(ASAN_TEST) || :
 	@tools/summary build build-asan
 
 bench: ## the measurements, each line with its unit; some minutes, alone on the machine
@@ -37,7 +38,7 @@ asan: ## only the tests with ASan and UBSan, into build-asan/
 	@tools/setup test
 	@tools/configure build-asan
 	@ninja -C build-asan
-	@$(MESON_TEST) -C build-asan
+	@$(ASAN_TEST)
 
 tidy: ## clang-tidy over every C file
 	@tools/setup test
