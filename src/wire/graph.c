@@ -1,5 +1,7 @@
 #include "wire/value.h"
 
+#include "base/huge.h"
+
 #include "base/limits.h"
 
 #include <stdlib.h>
@@ -49,6 +51,8 @@ block_new(struct graph *graph, size_t n)
 {
     struct block *block = malloc(sizeof *block + n);
 
+    huge_advise(block, sizeof *block + n);
+
     if (block == NULL)
         return NULL;
     ring_add(graph, block);
@@ -80,7 +84,7 @@ graph_alloc(struct graph *graph, size_t n)
 void *
 graph_grow(struct graph *graph, void *p, size_t old, size_t n)
 {
-    if ((uint8_t *)p + align8(old) == graph->at &&
+    if (p != NULL && (uint8_t *)p + align8(old) == graph->at &&
         align8(n) <= (size_t)(graph->end - (uint8_t *)p)) {
         graph->at = (uint8_t *)p + align8(n);
         return p;
