@@ -22,7 +22,7 @@ run: build ## a real program in a cell: a Markdown renderer over README.md, unde
 test: ## all tests, built by gcc and clang and with sanitizers; the last line counts them
 	@tools/setup test
 	@for dir in build build-clang build-asan; do \
-	    tools/configure $$dir && ninja -C $$dir && rm -f $$dir/meson-logs/testlog.json || exit 1; \
+	    tools/configure $$dir && ninja -C $$dir && rm -f $$dir/meson-logs/testlog*.json || exit 1; \
 	done
 	@$(MESON_TEST) -C build || :
 	@$(ASAN_TEST) || :
