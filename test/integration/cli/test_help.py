@@ -1,0 +1,136 @@
+"""Help, version, doctor; and that help, completion and manual tell of the same flags and codes."""
+
+import json
+import re
+import subprocess
+
+from support import ENVIRONMENT, GLOVEBOX, ROOT, Place, run
+import tap
+
+COMMANDS = ('run', 'doctor')
+
+
+def flags_of(command):
+    text = run(command, '--help').is_like(0, err='').out
+    return set(re.findall(r'^ {2,6}(?:-\w, )?(--[a-z-]+)', text, re.MULTILINE))
+
+
+def codes_of_help():
+    text = run('run', '--help').out.split('Exit codes:\n')[1]
+    return {int(code): words for code, words in re.findall(r'^ *(\d+)  (.*)$', text, re.MULTILINE)}
+
+
+def test_every_help_fits_a_terminal():
+    for words in (['--help'], ['help'], *(['help', command] for command in COMMANDS), ['doctor']):
+        ended = run(*words).is_like(0, err='')
+        wide = [line for line in ended.out.splitlines() if len(line) > 80 and not line.startswith(('engine', 'cell'))]
+        assert not wide, wide
+
+
+def test_help_in_every_form():
+    top = run('--help').is_like(0, err='').out
+    assert top == run('help').out == run('-h').out
+    for command in COMMANDS:
+        assert re.search(rf'^  {command} ', top, re.MULTILINE)
+        text = run(command, '--help').is_like(0, err='').out
+        assert text == run('help', command).out == run(command, '-h').out
+        for part in ('Usage:\n', 'Flags:\n', 'Examples:\n'):
+            assert part in text, text
+
+
+def test_the_examples_of_the_help_run():
+    text = run('run', '--help').out.split('Examples:\n')[1].split('\n\n')[0]
+    with Place(program__js='1', untrusted__js='2', README__md='# one two') as place:
+        for line in text.splitlines():
+            line = line.strip().replace('glovebox', GLOVEBOX, 1)
+            ended = subprocess.run(['sh', '-c', line], cwd=place.path, env=ENVIRONMENT, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True)
+            assert ended.returncode == 0 and ended.stderr == '', (line, ended)
+        place.makes('out.heapsnapshot')
+
+
+def test_the_version():
+    ended = run('--version').is_like(0, err='')
+    assert re.fullmatch(r'glovebox \d+\.\d+\.\d+\nV8 14\.6\.[\w.-]+\n', ended.out), ended
+
+
+def test_completion_knows_every_command_and_flag():
+    for line, wanted in [('glovebox ', {*COMMANDS, 'help', '--help', '--version'}), ('glovebox help ', set(COMMANDS)),
+                         *((f'glovebox {command} -', flags_of(command)) for command in COMMANDS)]:
+        offered = completions(line)
+        assert wanted == offered, (line, wanted ^ offered)
+
+
+def test_completion_narrows_and_offers_files():
+    assert completions('glovebox run --mem') == {'--memory'}
+    assert completions('glovebox r') == {'run'}
+    with Place(program__js='1') as place:
+        assert completions('glovebox run --quiet pro', place.path) == {'program.js'}
+        assert completions('glovebox run --heap-snapshot pro', place.path) == {'program.js'}
+
+
+def completions(line, directory='/'):
+    """What bash offers at the end of a line."""
+    script = '''
+        . "$1"; COMP_LINE=$2; COMP_POINT=${#COMP_LINE}; read -ra COMP_WORDS <<<"$COMP_LINE"
+        case $COMP_LINE in *" ") COMP_WORDS+=("") ;; esac
+        COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); COMPREPLY=()
+        _glovebox glovebox "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"; printf '%s\\n' "${COMPREPLY[@]}"'''
+    ended = subprocess.run(['bash', '-c', script, 'bash', str(ROOT / 'data/completion/glovebox'), line], cwd=directory,
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert ended.returncode == 0 and ended.stderr == '', ended
+    return {word.strip() for word in ended.stdout.splitlines() if word}
+
+
+def manual(name):
+    return (ROOT / f'man/{name}.1').read_text()
+
+
+def test_the_manual_knows_every_flag_and_code():
+    for command in COMMANDS:
+        text = manual(f'glovebox-{command}').replace('\\-', '-')
+        told = set(re.findall(r'^\.It (?:Fl \w(?: \w+)? , )?Fl (-[a-z-]+)', text, re.MULTILINE))
+        assert {'-' + flag for flag in told} == flags_of(command), (command, told)
+    told = {int(code): words for code, words in re.findall(r'^\.It (\d+)\n(.*)$', manual('glovebox-run'), re.MULTILINE)}
+    assert told == codes_of_help(), (told, codes_of_help())
+
+
+def test_the_manual_has_no_mistake():
+    for name in ('glovebox', *(f'glovebox-{command}' for command in COMMANDS)):
+        ended = subprocess.run(['man', '--warnings', '-l', str(ROOT / f'man/{name}.1')], env={**ENVIRONMENT, 'MANWIDTH': '80'},
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert ended.returncode == 0 and ended.stderr == '' and name.upper() in ended.stdout, ended
+
+
+def test_doctor_tells_the_truth_about_a_cell():
+    report = run('doctor', '--json').is_like(0, err='').json
+    assert report['ok'] is True and report['engine_version'].startswith('14.6.')
+    assert report['engine_path'].endswith('/bin/node') and report['cell_path'].endswith('libglovebox-cell.so')
+    features = report['features']
+    for name in ('memfd_sealing', 'pidfd', 'no_new_privs', 'session', 'fds_closed', 'rlimits', 'not_dumpable'):
+        assert features[name]['machine'] is True, (name, features[name])
+        assert features[name]['cell'] is not False, (name, features[name])
+    assert features['no_new_privs']['cell'] is True and features['rlimits']['cell'] is True
+    for feature in features.values():
+        assert ('advice' in feature) <= (feature['machine'] is False), feature
+
+
+def test_doctor_in_words():
+    text = run('doctor').is_like(0, err='').out
+    assert '\ncells     run: ' in text and re.search(r'^seccomp filter +(yes|no) +(yes|no) ', text, re.MULTILINE), text
+
+
+def test_doctor_sees_what_is_missing():
+    """Without user namespaces, which any process may give up."""
+    with Place() as place:
+        ended = subprocess.run(['unshare', '--map-root-user', 'sh', '-c',
+                                f'echo 0 >/proc/sys/user/max_user_namespaces && exec {GLOVEBOX} doctor --json'],
+                               cwd=place.path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if ended.returncode in (1, 2):
+        raise tap.Skip('no user namespace here')
+    feature = json.loads(ended.stdout)['features']['user_namespace']
+    assert feature['machine'] is False and 'max_user_namespaces' in feature['advice'], feature
+
+
+if __name__ == '__main__':
+    tap.run(globals())
