@@ -14,7 +14,7 @@
 
 #include <glovebox/glovebox.h>
 
-/* --- output.c: the two streams -------------------------------------------------------------- */
+/* --- output.c: the two streams ---------------------------------------------------------- */
 
 struct output {
     int fd;
@@ -47,7 +47,7 @@ int interrupted(gbx_error *error);
 /* "glovebox: ...", a line on standard error. `outcome` is handed back. */
 int complain(int outcome, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* --- units.c: sizes and times ---------------------------------------------------------------- */
+/* --- units.c: sizes and times ----------------------------------------------------------- */
 
 #define UNITS_TEXT 32
 
@@ -61,7 +61,7 @@ void units_write_time(uint64_t us, char out[UNITS_TEXT]);
 void units_show_bytes(uint64_t bytes, char out[UNITS_TEXT]);
 void units_show_time(uint64_t us, char out[UNITS_TEXT]);
 
-/* --- options.c: flags, from one table per command --------------------------------------------- */
+/* --- options.c: flags, from one table per command --------------------------------------- */
 
 enum flag_kind {
     FLAG_BOOL,  /* bool */
@@ -116,18 +116,18 @@ const char *nearest_word(const char *word, const char *const *words, size_t coun
  * A newline in the text ends a paragraph. */
 void out_filled(const char *text, size_t indent, size_t at);
 
-/* --- help.c ------------------------------------------------------------------------------------ */
+/* --- help.c ----------------------------------------------------------------------------- */
 
 void help_program(void);
 void help_command(const struct command *command);
 
-/* --- the commands ------------------------------------------------------------------------------ */
+/* --- the commands ----------------------------------------------------------------------- */
 
 extern const struct command *const commands[]; /* the last is NULL */
 extern const struct command command_run;
 extern const struct command command_doctor;
 
-/* --- source.c: text from outside ---------------------------------------------------------------- */
+/* --- source.c: text from outside -------------------------------------------------------- */
 
 enum source_kind {
     SOURCE_CODE, /* no NUL bytes */
@@ -144,7 +144,7 @@ struct source {
 int source_read(const char *path, enum source_kind kind, struct source *out, gbx_error *error);
 void source_done(struct source *source);
 
-/* --- signals.c ------------------------------------------------------------------------------------ */
+/* --- signals.c -------------------------------------------------------------------------- */
 
 /* SIGINT, SIGTERM and SIGHUP are noted, the second of them ends the process at once; its cells
  * die with it. SIGPIPE and SIGXFSZ are left to write(2)'s error. Also sees to it that 0 to 2 are open. */

@@ -52,7 +52,7 @@ static const struct flag flags[] = {
     { NULL, 0, FLAG_BOOL, NULL, 0, 0, 0, 0, false, NULL },
 };
 
-/* --- looking ------------------------------------------------------------------------------------ */
+/* --- looking ---------------------------------------------------------------------------- */
 
 /* Makes a cell, has it answer, and looks at it. */
 static void
@@ -85,7 +85,7 @@ try_cell(struct doctor *d)
     gbx_runtime_close(runtime);
 }
 
-/* --- telling ------------------------------------------------------------------------------------ */
+/* --- telling ---------------------------------------------------------------------------- */
 
 static const char *
 word(enum answer answer)

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- nearest word --------------------------------------------------------------------------- */
+/* --- nearest word ----------------------------------------------------------------------- */
 
 enum {
     WORD_MAX = 32 /* bytes of a word that is compared; none of ours is longer */
@@ -60,7 +60,7 @@ nearest_word(const char *word, const char *const *words, size_t count)
     return best;
 }
 
-/* --- flags ------------------------------------------------------------------------------------ */
+/* --- flags ------------------------------------------------------------------------------ */
 
 void
 list_done(struct list *list)

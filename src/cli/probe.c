@@ -48,7 +48,7 @@ detail(struct finding *f, const char *format, ...)
     va_end(args);
 }
 
-/* --- what every cell needs -------------------------------------------------------------------- */
+/* --- what every cell needs -------------------------------------------------------------- */
 
 static void
 probe_memfd(struct finding *f)
@@ -99,7 +99,7 @@ probe_memory(struct finding *f)
     }
 }
 
-/* --- the layers -------------------------------------------------------------------------------- */
+/* --- the layers ------------------------------------------------------------------------- */
 
 static void
 probe_always(struct finding findings[FEATURES])

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- where it happened ------------------------------------------------------------------------ */
+/* --- where it happened ------------------------------------------------------------------ */
 
 enum {
     EXCERPT_BYTES = 76, /* of a longer line, shown */
@@ -95,7 +95,7 @@ show_line(const char *text)
     out_text(err(), "\n");
 }
 
-/* --- what happened ------------------------------------------------------------------------------ */
+/* --- what happened ---------------------------------------------------------------------- */
 
 /* What an error has as its own stack, which begins with its name and message; "" for none. */
 static const char *
@@ -202,7 +202,7 @@ report_text(const struct run *run)
     }
 }
 
-/* --- what it cost ------------------------------------------------------------------------------- */
+/* --- what it cost ----------------------------------------------------------------------- */
 
 static uint64_t
 heap_number(const struct run *run, const char *name)

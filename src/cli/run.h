@@ -62,24 +62,24 @@ struct run {
     uint64_t snapshot_us;
 };
 
-/* --- run_input.c ---- */
+/* --- run_input.c ------------------------------------------------------------------------ */
 
 /* Reads whatever the flags name. An outcome; its message is in run->error. */
 int run_read_inputs(struct run *run, const char *file);
 void run_free_inputs(struct run *run);
 
-/* --- run_cell.c ---- */
+/* --- run_cell.c ------------------------------------------------------------------------- */
 
 /* Makes the cell, runs what there is to run, asks what it cost, takes the snapshot. */
 void run_execute(struct run *run);
 void run_close(struct run *run);
 
-/* --- console.c ---- */
+/* --- console.c -------------------------------------------------------------------------- */
 
 void console_print(
     gbx_isolate *isolate, uint32_t level, const char *text, size_t len, void *data);
 
-/* --- report.c, report_json.c ---- */
+/* --- report.c, report_json.c ------------------------------------------------------------ */
 
 void report_text(const struct run *run);
 void report_json(struct run *run);

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* --- waiting ---------------------------------------------------------------------------------- */
+/* --- waiting ---------------------------------------------------------------------------- */
 
 static void
 on_finished(gbx_future *future, void *data)
@@ -83,7 +83,7 @@ failed(struct run *run, gbx_status status)
         run->outcome = outcome_of(status);
 }
 
-/* --- globals ---------------------------------------------------------------------------------- */
+/* --- globals ---------------------------------------------------------------------------- */
 
 static bool
 set_global(struct run *run, const char *name, gbx_value *value)
@@ -143,7 +143,7 @@ set_globals(struct run *run)
     return true;
 }
 
-/* --- scripts ---------------------------------------------------------------------------------- */
+/* --- scripts ---------------------------------------------------------------------------- */
 
 static uint64_t
 cpu_used(const struct run *run)
@@ -215,7 +215,7 @@ run_scripts(struct run *run)
         o->module || (o->eval == NULL && is_module(run->program.name)), o->print || o->json);
 }
 
-/* --- costs ------------------------------------------------------------------------------------ */
+/* --- costs ------------------------------------------------------------------------------ */
 
 static void
 take_costs(struct run *run)
@@ -245,7 +245,7 @@ take_costs(struct run *run)
     gbx_future_free(future);
 }
 
-/* --- the heap --------------------------------------------------------------------------------- */
+/* --- the heap --------------------------------------------------------------------------- */
 
 /* The library writes regular files, and leaves none behind that is not whole. What is there and
  * is something else (a pipe, /dev/null) is opened here; a link is followed to its file. */
@@ -314,7 +314,7 @@ take_snapshot(struct run *run)
         run->outcome = OUTCOME_OUTPUT;
 }
 
-/* --- all of it -------------------------------------------------------------------------------- */
+/* --- all of it -------------------------------------------------------------------------- */
 
 static gbx_status
 open_cell(struct run *run)

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* --- UTF-8 ------------------------------------------------------------------------------------ */
+/* --- UTF-8 ------------------------------------------------------------------------------ */
 
 /* Bytes of the sequence that `p` begins with; 0: it is none. RFC 3629: no overlong forms, no
  * surrogates, nothing past U+10FFFF. */
@@ -71,7 +71,7 @@ check_text(const struct source *source, gbx_error *error)
     return OUTCOME_OK;
 }
 
-/* --- reading ---------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------- */
 
 static int
 too_large(const char *name, bool known, uint64_t bytes, gbx_error *error)
@@ -105,7 +105,7 @@ read_all(int fd, enum source_kind kind, struct source *out, gbx_error *error)
         if (n < 0 && errno == EINTR)
             return interrupted(error);
         if (n < 0)
-            return fail_with(error, OUTCOME_INPUT, "%s: %s", out->name, strerror(errno));
+            return fail_with(error, OUTCOME_INPUT, "%.400s: %s", out->name, strerror(errno));
         if (n == 0)
             return OUTCOME_OK;
         const uint8_t *nul = kind == SOURCE_CODE ? memchr(room, '\0', (size_t)n) : NULL;
@@ -125,10 +125,10 @@ open_source(const char *path, int *out_fd, gbx_error *error)
     if (fd < 0 && errno == EINTR && signals_caught() != 0)
         return interrupted(error);
     if (fd < 0)
-        return fail_with(error, OUTCOME_INPUT, "%s: %s", path, strerror(errno));
+        return fail_with(error, OUTCOME_INPUT, "%.400s: %s", path, strerror(errno));
     *out_fd = fd;
     if (fstat(fd, &st) < 0)
-        return fail_with(error, OUTCOME_INPUT, "%s: %s", path, strerror(errno));
+        return fail_with(error, OUTCOME_INPUT, "%.400s: %s", path, strerror(errno));
     if (S_ISDIR(st.st_mode))
         return fail_with(error, OUTCOME_INPUT, "%s: is a directory", path);
     if (S_ISREG(st.st_mode) && (uint64_t)st.st_size > SOURCE_BYTES_MAX)
