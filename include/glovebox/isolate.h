@@ -101,7 +101,8 @@ typedef struct gbx_death {
     uint64_t limit;    /* the limit that was passed: bytes or microseconds; 0: none */
     uint64_t measured; /* against it. GBX_EMEMORY: as the cell counted it */
     uint64_t cpu_us;   /* CPU time of the cell, user and system, in all its life */
-    uint64_t resident_bytes; /* resident memory when it was last looked at; 0: unknown */
+    uint64_t resident_bytes; /* the most that was resident, what it shares with its template
+                              * included; 0: unknown */
     uint64_t lived_us;       /* since it was opened */
     const char *message;     /* one line for people; lent like the struct */
     const char *stack; /* the guest's stack at the end, if it could be had; else "". Claimed by

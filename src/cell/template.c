@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -89,22 +90,32 @@ serve_fork(struct template *t, const struct control *order)
     fd_close(&answer.fds[0]);
 }
 
+static uint64_t
+time_us(const struct timeval *time)
+{
+    return (uint64_t)time->tv_sec * 1000000 + (uint64_t)time->tv_usec;
+}
+
+/* Reaps what has ended and reports it. Only who reaps learns what it has used. */
 static void
 reap(struct template *t)
 {
     struct signalfd_siginfo info;
+    struct rusage usage;
     pid_t pid;
     int status;
 
     while (read(t->signal_fd, &info, sizeof info) > 0)
         ;
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+    while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
         for (size_t i = 0; i < t->count; i++) {
             if (t->children[i].pid != pid)
                 continue;
             struct control packet = { .kind = CONTROL_EXITED, .fds = { -1, -1 } };
             packet.id = t->children[i].id;
             packet.number[0] = (uint64_t)(uint32_t)status;
+            packet.number[1] = time_us(&usage.ru_utime) + time_us(&usage.ru_stime);
+            packet.number[2] = (uint64_t)usage.ru_maxrss * 1024;
             t->children[i] = t->children[--t->count];
             (void)control_send(t->socket, &packet);
             break;

@@ -61,16 +61,18 @@ gbx_isolate_usage(gbx_isolate *isolate, gbx_usage *out_usage)
 
 /* The limit of the call that was running: of the open ones, the tightest. */
 static uint64_t
-running_limit(const gbx_isolate *isolate)
+running_limit(const gbx_isolate *isolate, gbx_status status)
 {
     uint32_t cursor = 0, id;
     const gbx_future *future;
-    uint64_t limit = UINT64_MAX;
+    uint64_t tightest = 0;
 
-    while ((future = table_next(&isolate->futures, &cursor, &id)) != NULL)
-        if (future->limit_us != 0 && future->limit_us < limit)
-            limit = future->limit_us;
-    return limit == UINT64_MAX ? 0 : limit;
+    while ((future = table_next(&isolate->futures, &cursor, &id)) != NULL) {
+        uint64_t limit = status == GBX_ECPU ? future->cpu_us : future->wall_us;
+        if (limit != 0 && (tightest == 0 || limit < tightest))
+            tightest = limit;
+    }
+    return tightest;
 }
 
 /* A note is a claim. It may name only what a cell can know, and is shown as what it is. */
@@ -94,9 +96,12 @@ read_note(gbx_isolate *isolate)
         break;
     case GBX_ETIMEOUT:
     case GBX_ECPU:
-        death->limit = running_limit(isolate);
+        death->limit = running_limit(isolate, note.status);
         break;
     case GBX_ETERMINATED:
+        if (atomic_load(&isolate->stops) == 0)
+            return false;
+        break;
     case GBX_ECRASHED:
     case GBX_ESYS:
         break;
@@ -128,7 +133,7 @@ classify(gbx_isolate *isolate)
     if (isolate->killed_for != GBX_OK) {
         say(isolate, isolate->killed_for, isolate->killed_why);
         if (isolate->killed_for == GBX_ETIMEOUT || isolate->killed_for == GBX_ECPU)
-            death->limit = running_limit(isolate);
+            death->limit = running_limit(isolate, isolate->killed_for);
         return;
     }
     if (!cell->exited) {
@@ -161,8 +166,11 @@ death_certify(gbx_isolate *isolate, gbx_error *error)
         .message = isolate->death_message,
         .stack = isolate->death_stack,
         .last_function = isolate->last_function };
-    (void)gbx_isolate_usage(isolate, &usage); /* a zombie still has its clock */
-    (void)cell_wait_exit(isolate->cell, EXIT_TIMEOUT_US);
+    (void)gbx_isolate_usage(isolate, &usage); /* should there be nobody to tell the end */
+    if (cell_wait_exit(isolate->cell, EXIT_TIMEOUT_US)) {
+        usage.cpu_us = isolate->cell->cpu_us;
+        usage.resident_bytes = isolate->cell->resident_bytes;
+    }
     classify(isolate);
     death->cpu_us = usage.cpu_us;
     death->resident_bytes = usage.resident_bytes;

@@ -133,16 +133,15 @@ future_limit(gbx_future *future, uint64_t wall_us, uint64_t cpu_us)
     if (isolate == NULL || (wall_us == 0 && cpu_us == 0))
         return;
     uint64_t now = now_us(), first = UINT64_MAX;
+    future->wall_us = wall_us;
+    future->cpu_us = cpu_us;
     if (wall_us != 0) {
         first = future->kill_at_us = now + wall_us + STOP_KILL_US;
-        future->limit_us = wall_us;
     }
     if (cpu_us != 0) {
         gbx_usage usage = GBX_USAGE_INIT;
         if (gbx_isolate_usage(isolate, &usage) == GBX_OK)
             future->cpu_kill_us = usage.cpu_us + cpu_us + STOP_KILL_US;
-        if (future->limit_us == 0)
-            future->limit_us = cpu_us;
         if (now + cpu_us + STOP_KILL_US < first)
             first = now + cpu_us + STOP_KILL_US;
     }

@@ -59,7 +59,8 @@ struct cell {
     bool failed; /* the template could not fork it; os_errno says why */
     int os_errno;
     bool exited;
-    int wait_status; /* once exited */
+    int wait_status;                 /* once exited, like the next two */
+    uint64_t cpu_us, resident_bytes; /* in all its life; at most */
 };
 
 /* The warm process for one set of options. */
@@ -123,6 +124,7 @@ struct gbx_isolate {
     struct cell *cell;                   /* NULL: dead */
     uint32_t refs;               /* the owner's, and one for each object that points here */
     bool closed;                 /* by its owner */
+    _Atomic uint32_t stops;      /* how often gbx_isolate_terminate() was called */
     gbx_isolate_options options; /* name is our copy */
     char name[64];
     struct gbx_context *context; /* its own; lent */
@@ -209,9 +211,9 @@ struct gbx_future {
     gbx_error *error; /* owned; NULL: OK, or no memory for it */
     gbx_future_callback callback;
     void *data;
-    uint64_t kill_at_us;  /* the host's own deadline; UINT64_MAX: none */
-    uint64_t cpu_kill_us; /* CPU time of the cell at which to kill; UINT64_MAX: none */
-    uint64_t limit_us;    /* what the user asked for; for the certificate */
+    uint64_t kill_at_us;      /* the host's own deadline; UINT64_MAX: none */
+    uint64_t cpu_kill_us;     /* CPU time of the cell at which to kill; UINT64_MAX: none */
+    uint64_t wall_us, cpu_us; /* what the user asked for; 0: no limit */
 };
 
 /* Never NULL. An open one is in isolate->futures; a failed one has been finished. */

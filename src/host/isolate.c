@@ -563,6 +563,7 @@ gbx_isolate_terminate(gbx_isolate *isolate)
 
     if (cell == NULL)
         return;
+    atomic_fetch_add(&isolate->stops, 1);
     atomic_fetch_add(&cell->channel.shared->stop, 1);
     channel_alarm(&cell->channel);
     channel_wake_cell(&cell->channel, CHANNEL_WANTS_DATA | CHANNEL_WANTS_SPACE);

@@ -304,6 +304,8 @@ take_packet(struct template *template, struct control *packet)
         if (cell != NULL) {
             cell->exited = true;
             cell->wait_status = (int)packet->number[0];
+            cell->cpu_us = packet->number[1];
+            cell->resident_bytes = packet->number[2];
         }
         break;
     default:

@@ -192,11 +192,14 @@ fake_cell_hear(struct fake_cell *f, struct frame *frame)
 }
 
 void
-fake_cell_report(struct fake_cell *f, int wait_status)
+fake_cell_report(
+    struct fake_cell *f, int wait_status, uint64_t cpu_us, uint64_t resident_bytes)
 {
     struct control packet = { .kind = CONTROL_EXITED, .id = f->id, .fds = { -1, -1 } };
 
     packet.number[0] = (uint64_t)(uint32_t)wait_status;
+    packet.number[1] = cpu_us;
+    packet.number[2] = resident_bytes;
     GBX_CHECK(control_send(f->template_socket, &packet) == 0);
 }
 

@@ -43,8 +43,9 @@ void fake_cell_say(struct fake_cell *f);
 void fake_cell_serve(struct fake_cell *f);
 /* The next message of the host; its body is valid until the next call. False: there is none. */
 bool fake_cell_hear(struct fake_cell *f, struct frame *frame);
-/* The template reports that the cell has ended with this wait status. */
-void fake_cell_report(struct fake_cell *f, int wait_status);
+/* The template reports that the cell has ended. */
+void fake_cell_report(
+    struct fake_cell *f, int wait_status, uint64_t cpu_us, uint64_t resident_bytes);
 /* Waits for the child: the signal that ended it; 0 if it exited by itself. */
 int fake_cell_reap(struct fake_cell *f);
 /* True if the child still runs. */
