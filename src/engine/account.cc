@@ -46,6 +46,8 @@ static void
 charged(void)
 {
     account.peak = std::max(account.peak, account_outside());
+    if (eng.isolate != nullptr)
+        memory_grows(account.heap_pages + account_outside());
 }
 
 namespace

@@ -27,6 +27,10 @@ account_outside(void)
     return account.buffers + account.pages;
 }
 
+/* memory.cc: what the guest has got, `all` of it in use or not, grew. Past the limit it may be
+ * garbage, which only a full collection can tell: one is asked for, but not at every step, or a
+ * guest near its limit would do nothing else. */
+void memory_grows(uint64_t all);
 /* V8's pages, counted: wraps the allocator that it is given, once. */
 v8::PageAllocator *account_pages(v8::PageAllocator *base);
 v8::ArrayBuffer::Allocator *account_allocator(void);

@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 static struct {
-    uint64_t checked; /* bytes of heap and all else when a full collection was last done */
+    uint64_t checked; /* bytes of pages and buffers after the last full collection */
     uint64_t raised;  /* bytes by which the heap's limit has been raised for a clean end */
     uint64_t collection_us, collection_began_us;
     bool collect_asked;
@@ -104,11 +104,22 @@ measure(v8::Isolate *isolate, uint64_t *other)
 }
 
 static void
-collect_soon(v8::Isolate *isolate, void *)
+collect(v8::Isolate *isolate, void *)
 {
     memory.collect_asked = false;
     isolate->MemoryPressureNotification(v8::MemoryPressureLevel::kCritical);
     isolate->MemoryPressureNotification(v8::MemoryPressureLevel::kNone);
+}
+
+void
+memory_grows(uint64_t all)
+{
+    uint64_t limit = eng.config.memory_limit_bytes;
+
+    if (all <= limit || all <= memory.checked + limit / 16 || memory.collect_asked)
+        return;
+    memory.collect_asked = true;
+    eng.isolate->RequestInterrupt(collect, nullptr);
 }
 
 static void
@@ -137,17 +148,11 @@ collection_ends(v8::Isolate *isolate, v8::GCType type, v8::GCCallbackFlags)
     memory.collection_us += now_us() - memory.collection_began_us;
     measure(isolate, &other);
     uint64_t used = account.heap + other;
-    if (type == v8::kGCTypeMarkSweepCompact) {
-        memory.checked = used;
-        if (used > limit)
-            limit_passed(
-                account.heap > limit ? ENGINE_MEMORY_HEAP : ENGINE_MEMORY_EXTERNAL, used);
-    } else if (used > limit && used > memory.checked + limit / 16 && !memory.collect_asked) {
-        /* Perhaps it is garbage: only a full collection can tell. Not at every small one, or
-         * a guest near its limit would do nothing else. */
-        memory.collect_asked = true;
-        isolate->RequestInterrupt(collect_soon, nullptr);
-    }
+    if (type != v8::kGCTypeMarkSweepCompact)
+        return;
+    memory.checked = account.heap_pages + account_outside();
+    if (used > limit)
+        limit_passed(account.heap > limit ? ENGINE_MEMORY_HEAP : ENGINE_MEMORY_EXTERNAL, used);
 }
 
 /* V8 is about to give up. It gets room for the guest's clean end: an interrupt, its stack, the
@@ -198,7 +203,7 @@ memory_measure(void)
     uint64_t other;
 
     measure(eng.isolate, &other);
-    memory.checked = account.heap + other;
+    memory.checked = account.heap_pages + account_outside();
     account.peak = account_outside();
     account.collections = memory.collection_us = 0;
 }
