@@ -1,5 +1,7 @@
 #include "base/buf.h"
 
+#include "base/huge.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +27,7 @@ buf_grow(struct buf *b, size_t n)
             b->failed = true;
             return NULL;
         }
+        huge_advise(p, want);
         b->p = p;
         b->capacity = want;
     }

@@ -32,23 +32,28 @@
 /* Bytes of each ring; a power of two. Long messages stream through it, and at this size the
  * copy, not the hand-over, is what costs (bench/). Every page of it that was ever touched stays
  * with a live isolate, so it is no larger. */
-#define RING_BYTES    (64 * 1024)
-/* Longest spin before a sleep. About what a wake-up across cores costs (30 us each way). */
-#define SPIN_MAX_NS   50000
+#define RING_BYTES       (64 * 1024)
+/* What one put or take moves at most: the other end works on one piece while the next is copied. */
+#define RING_PIECE_BYTES (16 * 1024)
+/* Longest spin before a sleep. A wake-up across cores costs 30 to 60 us each way: a host that
+ * spins for one wake-up and the work behind it does not sleep itself, which would cost another. */
+#define SPIN_MAX_NS      100000
 /* Spin of a side that waited longer than SPIN_WORTH_NS lately: catches a quick second message
  * without burning a core for a slow peer. */
-#define SPIN_MIN_NS   2000
-#define SPIN_WORTH_NS 150000
+#define SPIN_MIN_NS      2000
+#define SPIN_WORTH_NS    150000
 
 /* --- messages ------------------------------------------------------------------------- */
 
 /* Bytes of source text in one evaluation; typescript.js is 9 MB. */
 #define SOURCE_BYTES_MAX   (256 * MIB)
 /* Bytes of all arguments of one call, or of one answer. */
-#define MESSAGE_BYTES_MAX  (VALUE_BYTES_MAX + 64 * KIB)
-/* A reader's buffer past this is given back after its message: one large answer must not pin
- * its size to every isolate for ever. */
-#define FRAME_KEPT_BYTES   (64 * KIB)
+#define MESSAGE_BYTES_MAX  (VALUE_BYTES_MAX + MESSAGE_HEAD_MAX)
+/* Bytes of a message before its last field: fixed fields, names, a path. */
+#define MESSAGE_HEAD_MAX   (64 * KIB)
+/* Message buffers up to this size are used again: by a busy cell until it is idle, by a runtime
+ * two for all its isolates. Fresh pages cost more than the copy into them (huge.h). */
+#define FRAME_KEPT_BYTES   (2 * MIB)
 /* Arguments of one call. */
 #define ARGUMENTS_MAX      4096
 /* Bytes of the texts of an exception; V8's own stack is at most 10 frames by default, and a
@@ -109,11 +114,14 @@
 #define CELL_EXIT_DONE    0
 /* What a template may allocate to plug the holes of its malloc arena: several times what they
  * were seen to hold. Shared by all its cells. */
-#define ARENA_PLUG_BYTES (16 * MIB)
+#define ARENA_PLUG_BYTES  (16 * MIB)
+/* What malloc keeps in a busy cell; glibc takes no more (HEAP_MAX / 2). Less than
+ * CELL_RESERVE_BYTES, since it counts in RLIMIT_DATA. */
+#define ARENA_KEPT_BYTES  (32 * 1024 * 1024)
 /* A cell that has been idle for this long gives back what it freed: after compiling a 30 KB
  * library that is 400 of its 730 KiB (bench/bench_memory.c). Long enough not to disturb a host
  * that calls at a steady pace. */
-#define TRIM_IDLE_US 20000
+#define TRIM_IDLE_US      20000
 /* How often a cell with a snapshot child looks for its end, should the SIGCHLD come at the
  * wrong moment. */
 #define SNAPSHOT_LOOK_US  50000
@@ -166,27 +174,27 @@
 /* --- the host ------------------------------------------------------------------------- */
 
 /* An options struct of a later version is longer, but not longer than this. */
-#define OPTIONS_BYTES_MAX    4096
+#define OPTIONS_BYTES_MAX     4096
 /* A limit of a year and more means no limit, and no deadline overflows. */
-#define LIMIT_US_MAX         (366ull * 24 * 3600 * 1000000)
+#define LIMIT_US_MAX          (366ull * 24 * 3600 * 1000000)
 /* Requests that may be open in one isolate. */
-#define FUTURES_MAX          (1024 * 1024)
+#define FUTURES_MAX           (1024 * 1024)
 /* Bytes that may wait for a cell which does not read; then requests answer GBX_ELIMIT. */
-#define OUTGOING_BYTES_MAX   (1 * GIB)
+#define OUTGOING_BYTES_MAX    (1 * GIB)
 /* Isolate options. */
-#define MEMORY_LIMIT_DEFAULT (128 * MIB)
-#define MEMORY_LIMIT_MIN     (8 * MIB)
-#define MEMORY_LIMIT_MAX     (16 * GIB)
-#define STACK_LIMIT_MIN      (64 * KIB)
-#define STACK_LIMIT_MAX      (4 * MIB)
+#define MEMORY_LIMIT_DEFAULT  (128 * MIB)
+#define MEMORY_LIMIT_MIN      (8 * MIB)
+#define MEMORY_LIMIT_MAX      (16 * GIB)
+#define STACK_LIMIT_MIN       (64 * KIB)
+#define STACK_LIMIT_MAX       (4 * MIB)
 /* Cells kept ahead: two, so that a burst finds one while the next is being forked. */
-#define POOL_DEFAULT         2
-#define POOL_MAX             64
+#define POOL_DEFAULT          2
+#define POOL_MAX              64
 /* How long a zygote, a template or a fork may take before it is given up. V8 starts in 15 ms; a
  * loaded machine with cold disks was seen to take 2 s. */
-#define START_TIMEOUT_US     10000000
+#define START_TIMEOUT_US      10000000
 /* How long a template may take to tell how a dead cell ended. */
-#define EXIT_TIMEOUT_US      1000000
+#define EXIT_TIMEOUT_US       1000000
 /* Messages taken from one cell before the others get their turn. */
 #define MESSAGES_PER_TURN     256
 /* Turns that take all that a ring can hold: its smallest messages, and some for what else a turn

@@ -48,7 +48,8 @@ struct cell {
     int event_fd;
     struct frame_reader reader;
     struct queued *first, **last; /* the inbox, oldest first */
-    struct buf out;               /* frames are built here */
+    struct buf value; /* results are encoded here; between calls, kept while the cell is busy */
+    struct buf out;   /* frames are built here */
     struct spinner spinner;
     uint32_t nesting;           /* host functions that the guest waits for, now */
     struct task *current;       /* whose code runs; NULL: idle */
@@ -92,6 +93,8 @@ void link_send(struct cell *cell);
 /* The next frame that may run at this nesting, or NULL after `timeout_ns`, or at once with 0.
  * The caller releases it. */
 struct queued *link_next(struct cell *cell, uint64_t timeout_ns);
+/* The same with bytes that are the end of its last message and lie elsewhere. */
+void link_send_with(struct cell *cell, struct span tail);
 /* Sleeps until there is something to read, a signal, an alarm of the host or the timeout. */
 void link_wait(struct cell *cell, uint64_t timeout_ns);
 /* Reads what is there without blocking: urgent requests are served, the rest is queued. */

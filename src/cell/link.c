@@ -116,12 +116,14 @@ void
 link_wait(struct cell *cell, uint64_t timeout_ns)
 {
     uint64_t start = now_ns(), spun = 0;
+    bool under_way = frame_reader_midway(&cell->reader);
 
-    if (!spinner_spin(&cell->spinner, &cell->channel, CHANNEL_WANTS_DATA, &spun) &&
+    if (!spinner_spin(&cell->spinner, &cell->channel, CHANNEL_WANTS_DATA, under_way, &spun) &&
         spun < timeout_ns)
         channel_cell_sleep(&cell->channel, CHANNEL_WANTS_DATA,
             timeout_ns == UINT64_MAX ? UINT64_MAX : timeout_ns - spun);
-    spinner_learn(&cell->spinner, now_ns() - start);
+    if (!under_way)
+        spinner_learn(&cell->spinner, now_ns() - start);
 }
 
 /* The next frame that may run now, without waiting. */
@@ -158,34 +160,47 @@ link_next(struct cell *cell, uint64_t timeout_ns)
 /* --- out ------------------------------------------------------------------------------------
  */
 
-void
-link_send(struct cell *cell)
+/* All of it, in order; blocks while the ring is full. */
+static void
+send_bytes(struct cell *cell, struct span bytes)
 {
-    struct buf out = cell->out;
-    size_t sent = 0;
-
-    /* Building it may have failed; what must be told cannot be. */
-    if (out.failed)
-        death_note(GBX_EMEMORY, CHANNEL_NOTE_ALLOCATION, cell->memory_limit_bytes, 0,
-            "no memory for an answer", span_of(NULL, 0));
-    cell->out = (struct buf){ .max = out.max };
     for (;;) {
-        sent += ring_put(&cell->channel.out, span_of(out.p + sent, out.len - sent));
+        size_t piece = bytes.len < RING_PIECE_BYTES ? bytes.len : RING_PIECE_BYTES;
+        size_t n = ring_put(&cell->channel.out, span_of(bytes.p, piece));
+        bytes = span_of(bytes.p + n, bytes.len - n);
+        if (bytes.len == 0)
+            return;
         ring_publish(&cell->channel.out);
         channel_wake_host(&cell->channel, CHANNEL_WANTS_DATA, cell->event_fd);
-        if (sent == out.len)
-            break;
+        if (n > 0)
+            continue;
         watch_waiting(true);
         struct queued *q;
         while (ring_used(&cell->channel.in) > 0 && (q = receive(cell)) != NULL)
             enqueue(cell, q);
         uint64_t spun = 0;
         if (!spinner_spin(&cell->spinner, &cell->channel,
-                CHANNEL_WANTS_SPACE | CHANNEL_WANTS_DATA, &spun))
+                CHANNEL_WANTS_SPACE | CHANNEL_WANTS_DATA, true, &spun))
             channel_cell_sleep(
                 &cell->channel, CHANNEL_WANTS_SPACE | CHANNEL_WANTS_DATA, UINT64_MAX);
         watch_waiting(false);
     }
+}
+
+void
+link_send_with(struct cell *cell, struct span tail)
+{
+    struct buf out = cell->out;
+
+    /* Building it may have failed; what must be told cannot be. */
+    if (out.failed)
+        death_note(GBX_EMEMORY, CHANNEL_NOTE_ALLOCATION, cell->memory_limit_bytes, 0,
+            "no memory for an answer", span_of(NULL, 0));
+    cell->out = (struct buf){ .max = out.max };
+    send_bytes(cell, buf_span(&out));
+    send_bytes(cell, tail);
+    ring_publish(&cell->channel.out);
+    channel_wake_host(&cell->channel, CHANNEL_WANTS_DATA, cell->event_fd);
     /* A small buffer is kept, unless a frame was built meanwhile. */
     if (cell->out.p == NULL && out.capacity <= FRAME_KEPT_BYTES) {
         cell->out = out;
@@ -193,4 +208,10 @@ link_send(struct cell *cell)
     } else {
         buf_done(&out);
     }
+}
+
+void
+link_send(struct cell *cell)
+{
+    link_send_with(cell, span_of(NULL, 0));
 }

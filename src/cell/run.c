@@ -107,6 +107,10 @@ cell_run(const struct cell_start *s)
             queued_free(cell, q);
             cell->trimmed = false;
         } else if (!cell->trimmed) {
+            buf_done(&cell->value);
+            buf_done(&cell->out);
+            if (!frame_reader_midway(&cell->reader))
+                buf_done(&cell->reader.body);
             engine_trim();
             cell->trimmed = true;
         }

@@ -83,6 +83,17 @@ answer_exception(struct cell *cell, const struct task *task, const struct engine
     link_send(cell);
 }
 
+static void
+answer_value(struct cell *cell, const struct task *task, struct span value)
+{
+    size_t frame = cell->out.len;
+
+    put_result(
+        &cell->out, tag_of(cell, task->id), &(struct msg_result){ .value = { NULL, 0 } });
+    frame_last_outside(&cell->out, frame, value.len);
+    link_send_with(cell, value);
+}
+
 /* Answers `task` with what came of it, unless that is still open. */
 static void
 finish(struct cell *cell, struct task *task, const struct engine_outcome *out)
@@ -93,9 +104,7 @@ finish(struct cell *cell, struct task *task, const struct engine_outcome *out)
     case ENGINE_PENDING:
         return;
     case ENGINE_VALUE:
-        put_result(&cell->out, tag_of(cell, task->id),
-            &(struct msg_result){ .value = buf_span(&out->value) });
-        link_send(cell);
+        answer_value(cell, task, buf_span(&out->value));
         break;
     case ENGINE_REFERENCE:
         put_reference(&cell->out, tag_of(cell, task->id),
@@ -134,6 +143,9 @@ begin(struct cell *cell, uint32_t id, uint64_t wall_us, uint64_t cpu_us,
         return NULL;
     }
     engine_outcome_init(out, VALUE_BYTES_MAX);
+    out->value = cell->value;
+    out->value.max = VALUE_BYTES_MAX;
+    cell->value = (struct buf){ .max = 0 };
     task_enter(cell, task);
     return task;
 }
@@ -143,6 +155,12 @@ end(struct cell *cell, struct task *task, struct engine_outcome *out)
 {
     task_leave(cell, task);
     finish(cell, task, out);
+    /* The buffer serves the next call, unless that has brought its own. */
+    if (cell->value.p == NULL && out->value.capacity <= FRAME_KEPT_BYTES) {
+        cell->value = out->value;
+        cell->value.len = 0;
+        out->value = (struct buf){ .max = 0 };
+    }
     engine_outcome_done(out);
 }
 

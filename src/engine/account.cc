@@ -5,6 +5,7 @@
  */
 #include "engine/account.h"
 
+#include "base/huge.h"
 #include "base/limits.h"
 
 #include <algorithm>
@@ -225,6 +226,7 @@ class buffer_allocator final : public v8::ArrayBuffer::Allocator
             refused();
             return nullptr;
         }
+        huge_advise(p, length);
         account.buffers += length;
         charged();
         return p;

@@ -11,6 +11,7 @@
 #include "engine/priv.h"
 
 #include "base/check.h"
+#include "base/huge.h"
 #include "base/limits.h"
 
 #include <algorithm>
@@ -117,6 +118,7 @@ class sink final : public v8::ValueSerializer::Delegate
             too_big = true;
             return nullptr;
         }
+        huge_advise(p, capacity);
         out->p = p;
         out->capacity = capacity;
         *actual_size = capacity - out->len;

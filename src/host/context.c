@@ -72,8 +72,8 @@ unsendable(gbx_isolate *isolate, gbx_future *future, gbx_status status, size_t i
 {
     gbx_error error = GBX_ERROR_INIT;
 
-    isolate->out.len = 0;
-    isolate->out.failed = false;
+    isolate->scratch->out.len = 0;
+    isolate->scratch->out.failed = false;
     if (!future->finished) {
         (void)fail(&error, status, "value %zu: %s", index, gbx_strstatus(status));
         future_finish(future, status, &error, NULL, NULL);
@@ -104,7 +104,7 @@ gbx_context_eval(
         return future_failed(
             GBX_EINVAL, "file name: longer than %d bytes", (int)NAME_BYTES_MAX);
     gbx_future *future = call_future(isolate, &o);
-    put_eval(&isolate->out, isolate_tag(isolate, future->id),
+    put_eval(&isolate->scratch->out, isolate_tag(isolate, future->id),
         &(struct msg_eval){ .context = context->id,
             .flags = o.flags,
             .wall_us = o.timeout_us,
@@ -130,7 +130,7 @@ call(gbx_isolate *isolate, uint32_t context, const char *path, uint32_t referenc
         return future_failed(
             GBX_EINVAL, "%zu arguments, at most %d are allowed", count, ARGUMENTS_MAX);
     gbx_future *future = call_future(isolate, &o);
-    struct buf *out = &isolate->out;
+    struct buf *out = &isolate->scratch->out;
     size_t frame = out->len;
     put_call(out, isolate_tag(isolate, future->id),
         &(struct msg_call){ .context = context,
@@ -183,7 +183,7 @@ gbx_context_get(gbx_context *context, const char *path, const gbx_call_options *
         check_path(path, &error) != GBX_OK)
         return refused(&error);
     gbx_future *future = call_future(isolate, &o);
-    put_get(&isolate->out, isolate_tag(isolate, future->id),
+    put_get(&isolate->scratch->out, isolate_tag(isolate, future->id),
         &(struct msg_get){ .context = context->id,
             .flags = o.flags,
             .wall_us = o.timeout_us,
@@ -203,7 +203,7 @@ gbx_context_set(gbx_context *context, const char *path, const gbx_value *value)
     if (read_options(isolate, NULL, &o, &error) != GBX_OK || check_path(path, &error) != GBX_OK)
         return refused(&error);
     gbx_future *future = future_new(isolate, FUTURE_PLAIN);
-    struct buf *out = &isolate->out;
+    struct buf *out = &isolate->scratch->out;
     size_t frame = out->len;
     put_set(out, isolate_tag(isolate, future->id),
         &(struct msg_set){ .context = context->id,
@@ -238,7 +238,7 @@ gbx_context_open(gbx_isolate *isolate, gbx_context **out_context, gbx_error *err
     context->isolate = isolate;
     isolate_ref(isolate);
     gbx_future *future = future_new(isolate, FUTURE_PLAIN);
-    put_context_open(&isolate->out, isolate_tag(isolate, future->id),
+    put_context_open(&isolate->scratch->out, isolate_tag(isolate, future->id),
         &(struct msg_context_open){ .context = context->id });
     gbx_future_free(future_send(isolate, future));
     *out_context = context;
@@ -259,7 +259,7 @@ gbx_context_close(gbx_context *context)
         if (function->context == context->id)
             free(table_remove(&isolate->functions, id));
     if (isolate->cell != NULL) {
-        put_context_close(&isolate->out, isolate_tag(isolate, 0),
+        put_context_close(&isolate->scratch->out, isolate_tag(isolate, 0),
             &(struct msg_context_close){ .context = context->id });
         (void)isolate_send(isolate);
     }
@@ -286,7 +286,7 @@ gbx_reference_close(gbx_reference *reference)
         return;
     gbx_isolate *isolate = reference->isolate;
     if (isolate->cell != NULL) {
-        put_reference_close(&isolate->out, isolate_tag(isolate, 0),
+        put_reference_close(&isolate->scratch->out, isolate_tag(isolate, 0),
             &(struct msg_reference_close){ .reference = reference->id });
         (void)isolate_send(isolate);
     }

@@ -43,7 +43,7 @@ gbx_context_set_function(
             GBX_ELIMIT, "the isolate has %d host functions, as many as it may", FUNCTIONS_MAX);
     }
     gbx_future *future = future_new(isolate, FUTURE_PLAIN);
-    put_set_function(&isolate->out, isolate_tag(isolate, future->id),
+    put_set_function(&isolate->scratch->out, isolate_tag(isolate, future->id),
         &(struct msg_set_function){
             .context = context->id, .function = id, .path = span_text(path) });
     return future_send(isolate, future);
@@ -61,7 +61,7 @@ send_answer(
         return;
     if (len > EXCEPTION_TEXT_MAX)
         len = EXCEPTION_TEXT_MAX;
-    put_answer(&isolate->out, isolate_tag(isolate, id),
+    put_answer(&isolate->scratch->out, isolate_tag(isolate, id),
         &(struct msg_answer){
             .kind = kind, .name = span_text(name), .message = span_of(message, len) });
     (void)isolate_send(isolate);
@@ -74,7 +74,7 @@ send_settlement(gbx_isolate *isolate, uint32_t id, const char *name, const char 
 
     if (len > EXCEPTION_TEXT_MAX)
         len = EXCEPTION_TEXT_MAX;
-    put_settle(&isolate->out, isolate_tag(isolate, id),
+    put_settle(&isolate->scratch->out, isolate_tag(isolate, id),
         &(struct msg_settle){
             .kind = ANSWER_THROW, .name = span_text(name), .message = span_of(message, len) });
     (void)isolate_send(isolate);
@@ -84,7 +84,7 @@ send_settlement(gbx_isolate *isolate, uint32_t id, const char *name, const char 
 static gbx_status
 add_value(gbx_isolate *isolate, const gbx_value *value)
 {
-    struct buf *out = &isolate->out;
+    struct buf *out = &isolate->scratch->out;
     size_t field = frame_last_begin(out);
     gbx_status status = value == NULL ? GBX_OK : clone_write(value, out);
 
@@ -107,7 +107,7 @@ gbx_callback_return(gbx_callback *callback, const gbx_value *value)
     callback->answered = true;
     if (isolate->cell == NULL)
         return GBX_OK;
-    put_answer(&isolate->out, isolate_tag(isolate, callback->id),
+    put_answer(&isolate->scratch->out, isolate_tag(isolate, callback->id),
         &(struct msg_answer){ .kind = ANSWER_VALUE });
     gbx_status status = add_value(isolate, value);
     if (status != GBX_OK)
@@ -155,7 +155,7 @@ gbx_deferred_resolve(gbx_deferred *deferred, const gbx_value *value)
     gbx_status status = GBX_OK;
 
     if (isolate->cell != NULL) {
-        put_settle(&isolate->out, isolate_tag(isolate, deferred->id),
+        put_settle(&isolate->scratch->out, isolate_tag(isolate, deferred->id),
             &(struct msg_settle){ .kind = ANSWER_VALUE });
         status = add_value(isolate, value);
         if (status != GBX_OK)

@@ -112,8 +112,8 @@ gbx_future *
 future_send(gbx_isolate *isolate, gbx_future *future)
 {
     if (future->finished) { /* it could not be opened: nothing is to be sent for it */
-        isolate->out.len = 0;
-        isolate->out.failed = false;
+        isolate->scratch->out.len = 0;
+        isolate->scratch->out.failed = false;
         return future;
     }
     gbx_status status = isolate_send(isolate);

@@ -78,6 +78,14 @@ struct template
     uint32_t pooled;
 };
 
+/* Message buffers of a runtime and all its isolates: one that frames are built in, one that large
+ * bodies are read into. Whoever leaves last frees them. */
+struct scratch {
+    uint32_t refs;
+    struct buf out, body;
+};
+void scratch_unref(struct scratch *scratch);
+
 struct gbx_runtime {
     struct paths paths;
     uint32_t pool_size;
@@ -89,9 +97,12 @@ struct gbx_runtime {
     pid_t zygote_pid;
     char engine[CONTROL_TEXT];
     struct template *templates;
+    struct scratch *scratch;      /* counted */
     struct gbx_isolate *isolates; /* alive or not, open; doubly linked */
 };
 
+/* A runtime without a process, to be closed with gbx_runtime_close() (runtime.c). */
+gbx_status runtime_new(struct gbx_runtime **out, gbx_error *error);
 gbx_status zygote_start(struct gbx_runtime *runtime, gbx_error *error);
 void zygote_stop(struct gbx_runtime *runtime);
 /* Takes a cell for these options: from the pool, or freshly forked; starts zygote and template
@@ -135,7 +146,7 @@ struct gbx_isolate {
     struct table inspectors; /* gbx_inspector */
 
     struct frame_reader reader;
-    struct buf out; /* frames are built here; kept small */
+    struct scratch *scratch; /* counted; frames are built in scratch->out */
     struct outgoing *first_out, **last_out;
     uint64_t queued_bytes;
     struct spinner spinner;

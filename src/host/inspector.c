@@ -25,7 +25,7 @@ gbx_inspector_open(gbx_isolate *isolate, gbx_inspector_callback on_message, void
             "the isolate has %d inspector sessions, as many as it may", SESSIONS_MAX);
     }
     isolate_ref(isolate);
-    put_inspector_open(&isolate->out, isolate_tag(isolate, 0),
+    put_inspector_open(&isolate->scratch->out, isolate_tag(isolate, 0),
         &(struct msg_inspector_open){ .session = inspector->id });
     (void)isolate_send(isolate);
     isolate_urge(isolate);
@@ -40,7 +40,7 @@ gbx_inspector_send(gbx_inspector *inspector, const char *json, size_t len)
 
     if (len > CDP_BYTES_MAX)
         return GBX_ETOOBIG;
-    put_inspector_send(&isolate->out, isolate_tag(isolate, 0),
+    put_inspector_send(&isolate->scratch->out, isolate_tag(isolate, 0),
         &(struct msg_inspector_send){ .session = inspector->id, .json = span_of(json, len) });
     gbx_status status = isolate_send(isolate);
     isolate_urge(isolate);
@@ -58,7 +58,7 @@ gbx_inspector_close(gbx_inspector *inspector)
     if (isolate->inspectors.live == 0)
         (void)isolate_paused(isolate, false);
     if (isolate->cell != NULL) {
-        put_inspector_close(&isolate->out, isolate_tag(isolate, 0),
+        put_inspector_close(&isolate->scratch->out, isolate_tag(isolate, 0),
             &(struct msg_inspector_close){ .session = inspector->id });
         (void)isolate_send(isolate);
         isolate_urge(isolate);

@@ -15,6 +15,16 @@
 /* --- counting ------------------------------------------------------------------------------- */
 
 void
+scratch_unref(struct scratch *scratch)
+{
+    if (scratch == NULL || --scratch->refs > 0)
+        return;
+    buf_done(&scratch->out);
+    buf_done(&scratch->body);
+    free(scratch);
+}
+
+void
 isolate_ref(gbx_isolate *isolate)
 {
     isolate->refs++;
@@ -39,7 +49,7 @@ isolate_free(gbx_isolate *isolate)
     table_done(&isolate->contexts);
     table_done(&isolate->inspectors);
     frame_reader_done(&isolate->reader);
-    buf_done(&isolate->out);
+    scratch_unref(isolate->scratch);
     free(isolate->context);
     free(isolate);
 }
@@ -65,21 +75,26 @@ static bool
 put_some(gbx_isolate *isolate, const struct buf *bytes, size_t *sent)
 {
     struct channel *channel = &isolate->cell->channel;
-    size_t n = ring_put(&channel->out, span_of(bytes->p + *sent, bytes->len - *sent));
+    size_t n;
 
-    if (n > 0) {
-        ring_publish(&channel->out);
-        channel_wake_cell(channel, CHANNEL_WANTS_DATA);
-        *sent += n;
-        isolate->sent_bytes += n;
-    }
+    do {
+        size_t piece =
+            bytes->len - *sent < RING_PIECE_BYTES ? bytes->len - *sent : RING_PIECE_BYTES;
+        n = ring_put(&channel->out, span_of(bytes->p + *sent, piece));
+        if (n > 0) {
+            ring_publish(&channel->out);
+            channel_wake_cell(channel, CHANNEL_WANTS_DATA);
+            *sent += n;
+            isolate->sent_bytes += n;
+        }
+    } while (n > 0 && *sent < bytes->len);
     return *sent == bytes->len;
 }
 
 gbx_status
 isolate_send(gbx_isolate *isolate)
 {
-    struct buf *out = &isolate->out;
+    struct buf *out = &isolate->scratch->out;
     size_t sent = 0;
 
     if (isolate->cell == NULL || out->failed) {
@@ -147,6 +162,20 @@ isolate_urge(gbx_isolate *isolate)
 
 /* --- in ------------------------------------------------------------------------------------- */
 
+/* A body's buffer is there for whichever isolate reads next. */
+static void
+give_back(gbx_isolate *isolate, struct buf *body)
+{
+    struct buf *spare = &isolate->scratch->body;
+
+    body->len = 0;
+    if (spare->p == NULL && body->capacity <= FRAME_KEPT_BYTES) {
+        *spare = *body;
+        *body = (struct buf){ .max = spare->max };
+    }
+    buf_done(body);
+}
+
 /* One whole message, if there is one. Its body leaves the reader while it is handled, since
  * handling may mean a host function that waits for further messages. */
 static bool
@@ -157,6 +186,10 @@ take_message(gbx_isolate *isolate)
     uint8_t *into;
     size_t wants;
 
+    if (reader->body.p == NULL) {
+        reader->body = isolate->scratch->body;
+        isolate->scratch->body = (struct buf){ .max = reader->body.max };
+    }
     while ((wants = frame_reader_wants(reader, &into)) > 0) {
         size_t n = ring_take(&channel->in, into, wants);
         if (n == 0)
@@ -169,15 +202,12 @@ take_message(gbx_isolate *isolate)
         struct buf body = reader->body;
         reader->body = (struct buf){ .max = body.max };
         frame_next(reader);
-        bool good = receive(isolate, &frame);
-        if (good && reader->body.p == NULL && body.capacity <= FRAME_KEPT_BYTES) {
-            body.len = 0;
-            reader->body = body;
-        } else {
-            buf_done(&body);
-        }
+        (void)receive(isolate, &frame); /* a cell that broke a rule is gone by now */
+        give_back(isolate, &body);
         return true;
     }
+    if (!frame_reader_midway(reader))
+        give_back(isolate, &reader->body);
     if (reader->broken)
         isolate_condemn(isolate, GBX_EPROTO, reader->why);
     else if (channel->in.lied || channel->out.lied)
@@ -277,6 +307,7 @@ bool
 isolate_pump(gbx_isolate *isolate, const bool *done, uint64_t until_us)
 {
     uint64_t started = 0, spun = 0;
+    bool under_way = false; /* part of a message has been moved */
     unsigned turns = 0;
 
     isolate->pumping++;
@@ -284,7 +315,7 @@ isolate_pump(gbx_isolate *isolate, const bool *done, uint64_t until_us)
         channel_host_awake(&isolate->cell->channel);
     while (!*done && isolate->cell != NULL) {
         if (isolate_service(isolate)) {
-            if (started != 0)
+            if (started != 0 && !under_way)
                 spinner_learn(&isolate->spinner, now_ns() - started);
             started = 0;
             if (++turns % TURNS_PER_LOOK == 0 && !*done && time_is_up(isolate, until_us))
@@ -299,7 +330,9 @@ isolate_pump(gbx_isolate *isolate, const bool *done, uint64_t until_us)
             break;
         if (isolate->cell == NULL || *done)
             break;
-        if (!spinner_spin(&isolate->spinner, &isolate->cell->channel, wants_of(isolate), &spun))
+        under_way = isolate->first_out != NULL || frame_reader_midway(&isolate->reader);
+        if (!spinner_spin(&isolate->spinner, &isolate->cell->channel, wants_of(isolate),
+                under_way, &spun))
             pump_sleep(isolate, until_us);
     }
     isolate->pumping--;
@@ -478,7 +511,7 @@ check_options(const gbx_isolate_options *options, gbx_isolate_options *out, gbx_
 }
 
 static gbx_isolate *
-isolate_new(const gbx_isolate_options *options)
+isolate_new(const gbx_isolate_options *options, struct scratch *scratch)
 {
     gbx_isolate *isolate = calloc(1, sizeof *isolate);
     const char *name = options->name != NULL ? options->name : "isolate";
@@ -493,7 +526,8 @@ isolate_new(const gbx_isolate_options *options)
     isolate->functions.max = FUNCTIONS_MAX;
     isolate->contexts.max = CONTEXTS_MAX - 1;
     isolate->inspectors.max = SESSIONS_MAX;
-    isolate->out.max = MESSAGE_BYTES_MAX;
+    isolate->scratch = scratch;
+    scratch->refs++;
     isolate->last_out = &isolate->first_out;
     isolate->next_kill_us = UINT64_MAX;
     frame_reader_init(&isolate->reader, TO_HOST);
@@ -519,7 +553,7 @@ gbx_isolate_open(gbx_runtime *runtime, const gbx_isolate_options *options,
 
     if (status != GBX_OK)
         return status;
-    gbx_isolate *isolate = isolate_new(&o);
+    gbx_isolate *isolate = isolate_new(&o, runtime->scratch);
     if (isolate == NULL)
         return fail(error, GBX_ENOMEM, "no memory for an isolate");
     uint64_t option[TEMPLATE_OPTIONS] = {
@@ -574,7 +608,7 @@ gbx_isolate_statistics(gbx_isolate *isolate)
 {
     gbx_future *future = future_new(isolate, FUTURE_STATISTICS);
 
-    put_statistics(&isolate->out, isolate_tag(isolate, future->id),
+    put_statistics(&isolate->scratch->out, isolate_tag(isolate, future->id),
         &(struct msg_statistics){ .no_empty_struct = 0 });
     (void)future_send(isolate, future);
     isolate_urge(isolate);
@@ -586,7 +620,7 @@ gbx_isolate_collect(gbx_isolate *isolate)
 {
     gbx_future *future = future_new(isolate, FUTURE_PLAIN);
 
-    put_collect(&isolate->out, isolate_tag(isolate, future->id),
+    put_collect(&isolate->scratch->out, isolate_tag(isolate, future->id),
         &(struct msg_collect){ .no_empty_struct = 0 });
     return future_send(isolate, future);
 }

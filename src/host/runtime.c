@@ -170,18 +170,39 @@ gbx_runtime_dispatch(gbx_runtime *runtime, int64_t timeout_us)
 
 /* --- open and close ------------------------------------------------------------------------- */
 
-static gbx_status
-runtime_init(struct gbx_runtime *runtime, gbx_error *error)
+gbx_status
+runtime_new(struct gbx_runtime **out, gbx_error *error)
 {
+    struct gbx_runtime *runtime = calloc(1, sizeof *runtime);
+
+    if (runtime == NULL)
+        return fail(error, GBX_ENOMEM, "no memory for a runtime");
+    runtime->zygote_socket = runtime->zygote_pidfd = -1;
+    runtime->timer_at_us = UINT64_MAX;
+    runtime->watches.max = TABLE_MAX;
     runtime->epoll_fd = fd_above_stdio(epoll_create1(EPOLL_CLOEXEC));
     runtime->timer_fd =
         fd_above_stdio(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
     runtime->self_fd = fd_above_stdio((int)syscall(SYS_pidfd_open, getpid(), 0));
+    gbx_status status = GBX_OK;
     if (runtime->epoll_fd < 0 || runtime->timer_fd < 0 || runtime->self_fd < 0)
-        return fail_errno(error, "cannot make the runtime's descriptors");
-    gbx_status status =
-        watch_add(runtime, &runtime->timer, WATCH_TIMER, runtime, runtime->timer_fd, error);
-    return status != GBX_OK ? status : zygote_start(runtime, error);
+        status = fail_errno(error, "cannot make the runtime's descriptors");
+    runtime->scratch = calloc(1, sizeof *runtime->scratch);
+    if (runtime->scratch != NULL) {
+        runtime->scratch->refs = 1;
+        runtime->scratch->out.max = runtime->scratch->body.max = MESSAGE_BYTES_MAX;
+    } else if (status == GBX_OK) {
+        status = fail(error, GBX_ENOMEM, "no memory for a runtime");
+    }
+    if (status == GBX_OK)
+        status =
+            watch_add(runtime, &runtime->timer, WATCH_TIMER, runtime, runtime->timer_fd, error);
+    if (status != GBX_OK) {
+        gbx_runtime_close(runtime);
+        return status;
+    }
+    *out = runtime;
+    return GBX_OK;
 }
 
 gbx_status
@@ -189,6 +210,7 @@ gbx_runtime_open(
     const gbx_runtime_options *options, gbx_runtime **out_runtime, gbx_error *error)
 {
     gbx_runtime_options o;
+    gbx_runtime *runtime;
     gbx_status status = options_read(&o, sizeof o, options,
         offsetof(gbx_runtime_options, engine) + sizeof o.engine, "runtime options", error);
 
@@ -197,17 +219,13 @@ gbx_runtime_open(
     if (o.pool > POOL_MAX && o.pool != GBX_POOL_NONE)
         return fail(error, GBX_EINVAL, "runtime options: a pool of %u, at most %d is allowed",
             o.pool, POOL_MAX);
-    gbx_runtime *runtime = calloc(1, sizeof *runtime);
-    if (runtime == NULL)
-        return fail(error, GBX_ENOMEM, "no memory for a runtime");
-    runtime->epoll_fd = runtime->timer_fd = runtime->self_fd = -1;
-    runtime->zygote_socket = runtime->zygote_pidfd = -1;
-    runtime->timer_at_us = UINT64_MAX;
-    runtime->watches.max = TABLE_MAX;
+    status = runtime_new(&runtime, error);
+    if (status != GBX_OK)
+        return status;
     runtime->pool_size = o.pool == GBX_POOL_NONE ? 0 : o.pool == 0 ? POOL_DEFAULT : o.pool;
     status = paths_find(o.engine, &runtime->paths, error);
     if (status == GBX_OK)
-        status = runtime_init(runtime, error);
+        status = zygote_start(runtime, error);
     if (status != GBX_OK) {
         gbx_runtime_close(runtime);
         return status;
@@ -233,6 +251,7 @@ gbx_runtime_close(gbx_runtime *runtime)
     fd_close(&runtime->self_fd);
     fd_close(&runtime->epoll_fd);
     table_done(&runtime->watches);
+    scratch_unref(runtime->scratch);
     free(runtime);
 }
 

@@ -359,7 +359,7 @@ gbx_heap_snapshot(gbx_isolate *isolate, const gbx_snapshot_options *options)
         SNAPSHOT_BYTES_BASE + isolate->options.memory_limit_bytes * SNAPSHOT_BYTES_FACTOR;
     isolate->snapshot = s;
     isolate->snapshot_request = request->id;
-    put_snapshot(&isolate->out, isolate_tag(isolate, request->id),
+    put_snapshot(&isolate->scratch->out, isolate_tag(isolate, request->id),
         &(struct msg_snapshot){ .background = s->background });
     gbx_future_free(future_send(isolate, request));
     isolate_urge(isolate);

@@ -108,10 +108,11 @@ bool channel_has(struct channel *channel, uint32_t wants);
 struct spinner {
     uint64_t usual_ns;
 };
-/* Spins until channel_has(wants), at most as long as the recent waits make sensible.
- * Answers whether it came; *spun_ns is increased by the time spent. */
-bool spinner_spin(
-    struct spinner *spinner, struct channel *channel, uint32_t wants, uint64_t *spun_ns);
+/* Spins until channel_has(wants), at most as long as the recent waits make sensible; for the rest
+ * of a message that is `under_way`, at most SPIN_MAX_NS: the peer is at work on it. Answers
+ * whether it came; *spun_ns is increased by the time spent. */
+bool spinner_spin(struct spinner *spinner, struct channel *channel, uint32_t wants,
+    bool under_way, uint64_t *spun_ns);
 /* Tells it how long the wait took in all, sleep included. */
 void spinner_learn(struct spinner *spinner, uint64_t waited_ns);
 

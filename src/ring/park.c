@@ -141,8 +141,8 @@ relax(void)
 }
 
 bool
-spinner_spin(
-    struct spinner *spinner, struct channel *channel, uint32_t wants, uint64_t *spun_ns)
+spinner_spin(struct spinner *spinner, struct channel *channel, uint32_t wants, bool under_way,
+    uint64_t *spun_ns)
 {
     static int cores; /* benign race: every thread finds the same number */
 
@@ -153,7 +153,8 @@ spinner_spin(
     if (cores == 1)
         return false; /* the peer cannot run while we spin */
     uint64_t start = now_ns(), now = start;
-    uint64_t bound = spinner->usual_ns < SPIN_WORTH_NS ? SPIN_MAX_NS : SPIN_MIN_NS;
+    bool worth = under_way || spinner->usual_ns < SPIN_WORTH_NS;
+    uint64_t bound = worth ? SPIN_MAX_NS : SPIN_MIN_NS;
     bool came = false;
 
     while (!came && now - start < bound) {

@@ -83,6 +83,13 @@ write_bytes(struct buf *out, struct span v)
  */
 
 static void
+store_u32(uint8_t *p, uint32_t v)
+{
+    for (int i = 0; i < 4; i++)
+        p[i] = (uint8_t)(v >> (8 * i));
+}
+
+static void
 store_u16(uint8_t *p, uint32_t v)
 {
     p[0] = (uint8_t)v;
@@ -99,8 +106,7 @@ frame_begin(struct buf *out, uint32_t type, struct frame_tag tag)
         memset(p, 0, 4);
         store_u16(p + 4, type);
         store_u16(p + 6, tag.nesting);
-        for (int i = 0; i < 4; i++)
-            p[8 + i] = (uint8_t)(tag.id >> (8 * i));
+        store_u32(p + 8, tag.id);
     }
     return at;
 }
@@ -116,14 +122,24 @@ patch_length(struct buf *out, size_t at, size_t less)
         out->failed = true;
         return;
     }
-    for (size_t i = 0; i < 4; i++)
-        out->p[at + i] = (uint8_t)(len >> (8 * i));
+    store_u32(out->p + at, (uint32_t)len);
 }
 
 static void
 frame_end(struct buf *out, size_t begun)
 {
     patch_length(out, begun, FRAME_HEADER);
+}
+
+void
+frame_last_outside(struct buf *out, size_t frame, size_t len)
+{
+    if (len > UINT32_MAX - MESSAGE_HEAD_MAX)
+        out->failed = true;
+    if (out->failed)
+        return;
+    store_u32(out->p + out->len - 4, (uint32_t)len);
+    store_u32(out->p + frame, (uint32_t)(out->len - frame - FRAME_HEADER + len));
 }
 
 size_t
@@ -239,10 +255,10 @@ frame_reader_wants(struct frame_reader *reader, uint8_t **into)
         *into = reader->header + reader->have;
         return FRAME_HEADER - reader->have;
     }
-    /* The announced length is a claim: room is made for what the ring can hold at a time, and
+    /* The announced length is a claim: room is made for what is taken at a time, and
      * buf_grow doubles from there. */
     size_t left = reader->body_bytes - reader->have;
-    size_t want = left < RING_BYTES ? left : RING_BYTES;
+    size_t want = left < RING_PIECE_BYTES ? left : RING_PIECE_BYTES;
     if (want == 0)
         return 0;
     uint8_t *at = buf_grow(&reader->body, want);

@@ -80,6 +80,9 @@ struct frame_tag {
 size_t frame_last_begin(const struct buf *out);
 void frame_last_end(struct buf *out, size_t frame, size_t begun);
 
+/* The same with `len` bytes that are sent after the buffer, not from it. */
+void frame_last_outside(struct buf *out, size_t frame, size_t len);
+
 /* "EVAL"; "?" for what is not a type. */
 const char *message_name(uint32_t type);
 
@@ -115,6 +118,12 @@ void frame_reader_done(struct frame_reader *reader);
 size_t frame_reader_wants(struct frame_reader *reader, uint8_t **into);
 /* `n` bytes were put there. True: `reader->frame` is complete. */
 bool frame_reader_got(struct frame_reader *reader, size_t n);
+/* Part of a frame has arrived. */
+static inline bool
+frame_reader_midway(const struct frame_reader *reader)
+{
+    return reader->in_body || reader->have > 0;
+}
 /* Done with the complete frame. */
 void frame_next(struct frame_reader *reader);
 

@@ -2,6 +2,7 @@
 
 #include "base/huge.h"
 
+#include "base/huge.h"
 #include "base/limits.h"
 
 #include <stdlib.h>
@@ -11,7 +12,7 @@
 #define BLOCK_ALONE 2048u
 
 #define CHUNK_FIRST ((uint32_t)1024)
-#define CHUNK_MAX   ((uint32_t)MIB)
+#define CHUNK_MAX   ((uint32_t)(4 * MIB))
 
 const gbx_value value_hole = { .kind = GBX_HOLE };
 
@@ -28,6 +29,7 @@ graph_new(size_t room)
 
     if (graph == NULL)
         return NULL;
+    huge_advise(graph, sizeof *graph + room);
     graph->block.prev = graph->block.next = &graph->block;
     graph->parent = NULL;
     graph->at = (uint8_t *)(graph + 1);
@@ -55,6 +57,7 @@ block_new(struct graph *graph, size_t n)
 
     if (block == NULL)
         return NULL;
+    huge_advise(block, sizeof *block + n);
     ring_add(graph, block);
     return block + 1;
 }
