@@ -221,6 +221,7 @@ one_call(const char *source)
     struct engine_outcome *out = eval(source);
 
     CHECK(out->end == ENGINE_TERMINATED || out->end == ENGINE_THROWN);
+    CHECK(seen.memory_calls == 0 || seen.memory_event == ENGINE_MEMORY_HEAP);
     CHECK(peak_kib() < 4 * PROBE_MEMORY * 1024);
     engine_terminate_cancel();
     CHECK(is_int(eval("1 + 1"), 2));
