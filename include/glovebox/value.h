@@ -321,7 +321,7 @@ GBX_API GBX_NODROP gbx_status gbx_value_get_bigint(GBX_BORROW const gbx_value *v
 /**
  * Writes a BigInt in decimal.
  *
- * Takes time that grows with the square of its size: 1 ms for about 20,000 digits.
+ * Takes time that grows with the square of its size: 3 ms for 20,000 digits.
  *
  * @param out_text  NUL-terminated ASCII; release with free().
  * @param out_len   bytes without the NUL; may be NULL.

@@ -140,10 +140,9 @@ cached_key(struct reader *r)
 
     if (len == 0 || len > 64 || len >= (size_t)(r->end - r->p))
         return read_text_of(r, TAG_ONE_BYTE);
-    if (r->key_cache == NULL) {
-        r->key_cache = calloc(KEY_CACHE, sizeof(struct text *));
-        if (r->key_cache == NULL)
-            return read_failed(r, GBX_ENOMEM, "out of memory");
+    if (!r->has_key_cache) {
+        memset(r->key_cache, 0, sizeof r->key_cache);
+        r->has_key_cache = true;
     }
     const uint8_t *p = r->p + 1;
     uint32_t hash = len * 31u + p[0] + p[len - 1] * 7u + p[len / 2] * 17u;

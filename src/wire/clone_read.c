@@ -13,6 +13,8 @@ enum read_state {
     IN_CAUSE /* of an error */
 };
 
+#define FIRST_ROOM_MAX ((size_t)(32 * MIB))
+
 /* What a container wants next. */
 enum step {
     STEP_VALUE,
@@ -278,8 +280,6 @@ open_array(struct reader *r, enum read_state state)
 
     if (node == NULL || !node_add_array(r->graph, node))
         read_failed(r, GBX_ENOMEM, "out of memory");
-    else if (r->status == GBX_OK && state == IN_DENSE && length > (size_t)(r->end - r->p))
-        read_failed(r, GBX_EPROTO, "the value ends in the middle"); /* a byte each, at least */
     else if (r->status == GBX_OK && read_object(r, node))
         (void)open_frame(r, node, state, length);
 }
@@ -490,7 +490,7 @@ reader_init(struct reader *r, struct span bytes, const struct clone_limits *limi
     r->frame_capacity = FIRST_FRAMES;
     r->object_count = r->value_count = r->key_count = r->frame_count = 0;
     memset(r->singles, 0, sizeof r->singles);
-    r->key_cache = NULL;
+    r->has_key_cache = false;
 }
 
 static void
@@ -504,16 +504,16 @@ reader_done(struct reader *r)
         free(r->keys);
     if (r->frames != r->first_frames)
         free(r->frames);
-    free((void *)r->key_cache);
 }
 
-/* Room in the first block: a number has it exactly, a large value starts with a large chunk. */
+/* Room in the first block: a number has it exactly, a large value gets about what it needs at
+ * once. What is not used is never touched, so it costs addresses only. */
 static size_t
 first_room(size_t len)
 {
-    size_t room = sizeof(gbx_value) + (len > 11 ? (len - 11) * 6 : 0);
+    size_t room = sizeof(gbx_value) + (len > 11 ? (len - 11) * 8 : 0);
 
-    return room < MIB ? room : MIB;
+    return room < FIRST_ROOM_MAX ? room : FIRST_ROOM_MAX;
 }
 
 gbx_status

@@ -19,7 +19,7 @@ enum {
     FIRST_FRAMES = 16,
     FIRST_VALUES = 64,
     FIRST_KEYS = 32,
-    KEY_CACHE = 256
+    KEY_CACHE = 64 /* 512 bytes to clear before the first key */
 };
 
 /* A container whose contents are being read. */
@@ -58,7 +58,8 @@ struct reader {
 
     gbx_value *singles[4]; /* undefined, null, false, true: one node each will do */
     /* Keys of this message that were met before. Colliding ones just take turns. */
-    const struct text **key_cache; /* NULL until the first object */
+    const struct text *key_cache[KEY_CACHE];
+    bool has_key_cache; /* it was cleared */
 
     gbx_value *first_objects[FIRST_OBJECTS];
     gbx_value *first_values[FIRST_VALUES];

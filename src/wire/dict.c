@@ -5,20 +5,22 @@
 
 /* Up to this many, comparing one by one beats hashing. */
 enum {
-    SMALL = 8
+    SMALL = 16
 };
 
 /* --- hashing --------------------------------------------------------------------------- */
 
 /* Keys come from hostile cells: with a hash they could predict, n keys would cost n * n. The
- * kernel gives every process 16 random bytes; no system call, no file. */
-static void
-secret(uint64_t key[2])
+ * kernel gives every process 16 random bytes; no system call, no file. Read before any thread. */
+static uint64_t secret[2] = { 0x9E3779B97F4A7C15u, 0xD1B54A32D192ED03u };
+
+__attribute__((constructor)) static void
+secret_init(void)
 {
-    static const uint64_t fallback[2] = { 0x9E3779B97F4A7C15u, 0xD1B54A32D192ED03u };
     const void *random = (const void *)getauxval(AT_RANDOM);
 
-    memcpy(key, random == NULL ? (const void *)fallback : random, sizeof fallback);
+    if (random != NULL)
+        memcpy(secret, random, sizeof secret);
 }
 
 #define ROTATE(x, b) ((x) << (b) | (x) >> (64 - (b)))
@@ -38,16 +40,14 @@ sip_round(uint64_t v[4])
     v[2] = ROTATE(v[2], 32);
 }
 
-/* SipHash-1-3 (Aumasson and Bernstein), keyed with secret(). */
+/* SipHash-1-3 (Aumasson and Bernstein), keyed with `secret`. */
 static uint32_t
 hash_bytes(const void *bytes, size_t len)
 {
     const uint8_t *p = bytes;
-    uint64_t key[2], m;
-
-    secret(key);
-    uint64_t v[4] = { key[0] ^ 0x736f6d6570736575u, key[1] ^ 0x646f72616e646f6du,
-        key[0] ^ 0x6c7967656e657261u, key[1] ^ 0x7465646279746573u };
+    uint64_t m;
+    uint64_t v[4] = { secret[0] ^ 0x736f6d6570736575u, secret[1] ^ 0x646f72616e646f6du,
+        secret[0] ^ 0x6c7967656e657261u, secret[1] ^ 0x7465646279746573u };
     size_t left = len;
     for (; left >= 8; left -= 8, p += 8) {
         memcpy(&m, p, 8);

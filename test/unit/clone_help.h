@@ -98,4 +98,50 @@ expect_status(gbx_status status, gbx_status expected)
         status, expected, "%s, not %s", gbx_strstatus(status), gbx_strstatus(expected));
 }
 
+/* For calls that must succeed. */
+#define OK(call) expect_status(call, GBX_OK)
+
+static inline gbx_value *
+number(double n)
+{
+    return gbx_value_new_number(n);
+}
+
+static inline gbx_value *
+string(const char *text)
+{
+    return gbx_value_new_string(text, GBX_NUL);
+}
+
+static inline double
+number_of(const gbx_value *value)
+{
+    double n = -42;
+
+    OK(gbx_value_get_number(value, &n));
+    return n;
+}
+
+static inline uint32_t
+random_next(uint32_t *seed)
+{
+    *seed = *seed * 1664525u + 1013904223u;
+    return *seed >> 8;
+}
+
+/* Keys in order, each followed by a blank, indexes by # too. */
+static inline void
+expect_keys(const gbx_value *object, const char *expected)
+{
+    gbx_property p = GBX_PROPERTY_INIT;
+    char keys[4096] = "";
+
+    while (gbx_value_next(object, &p) != 0) {
+        cr_assert_eq(p.key_len, strlen(p.key));
+        cr_assert_eq(gbx_value_get(object, p.key, p.key_len), p.value);
+        (void)strncat(strncat(keys, p.key, 200), p.is_index != 0 ? "# " : " ", 3);
+    }
+    cr_assert_str_eq(keys, expected);
+}
+
 #endif
