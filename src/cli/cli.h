@@ -26,6 +26,9 @@ struct output {
 struct output *out(void);
 struct output *err(void);
 
+/* Before anything is opened: sees to it that 0 to 2 are, and leaves SIGPIPE and SIGXFSZ to
+ * write(2)'s error. */
+void out_start(void);
 /* What one stream holds back is written before the other gets something, so that they stay in
  * order where both lead to the same place. */
 void out_text(struct output *o, const char *text);
@@ -146,12 +149,12 @@ void source_done(struct source *source);
 
 /* --- signals.c -------------------------------------------------------------------------- */
 
-/* SIGINT, SIGTERM and SIGHUP are noted, the second of them ends the process at once; its cells
- * die with it. SIGPIPE and SIGXFSZ are left to write(2)'s error. Also sees to it that 0 to 2 are open. */
+/* From here on SIGINT, SIGTERM and SIGHUP are noted; the second of them ends the process at once,
+ * and its cells die with it. */
 void signals_start(void);
 /* The signal that came; 0: none. */
 int signals_caught(void);
-/* Readable from then on; -1: there is none, the caller looks now and then. */
+/* Readable from then on. */
 int signals_fd(void);
 
 #endif

@@ -73,7 +73,7 @@ show_result(struct run *run)
     char *text = NULL;
     size_t len = 0;
 
-    options.flags = out()->terminal ? GBX_TEXT_COLOR : 0;
+    options.flags = out()->terminal && getenv("NO_COLOR") == NULL ? GBX_TEXT_COLOR : 0;
     gbx_status status = gbx_value_to_text(run->result, &options, &text, &len);
     if (status != GBX_OK) {
         run->outcome = fail_with(&run->error, outcome_of(status), "%s", gbx_strstatus(status));
@@ -93,6 +93,7 @@ run_main(int argc, char **argv)
     int outcome = options_parse(&command_run, argc, argv, &run.options, &rest);
 
     const char *file = run.options.eval == NULL && rest < argc ? argv[rest++] : NULL;
+    signals_start();
     if (outcome == OPTIONS_GO_ON && (outcome = check_usage(&run.options, file)) == OUTCOME_OK) {
         run.arguments = (const char *const *)argv + rest;
         run.argument_count = (size_t)(argc - rest);

@@ -92,6 +92,6 @@ dispatch(int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-    signals_start();
+    out_start();
     return out_finish(dispatch(argc, argv));
 }

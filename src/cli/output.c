@@ -4,10 +4,12 @@
  * guest that prints much costs a system call per 64 KiB, and one that prints little shows each
  * line at once.
  */
+#include "base/check.h"
 #include "base/limits.h"
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -19,29 +21,33 @@ static struct output streams[2] = {
     { .fd = STDOUT_FILENO, .pending = { .max = OUTPUT_PENDING_MAX } },
     { .fd = STDERR_FILENO, .pending = { .max = OUTPUT_PENDING_MAX } },
 };
-static bool looked;
-
-static struct output *
-stream(int i)
-{
-    if (!looked) {
-        streams[0].terminal = isatty(STDOUT_FILENO) == 1;
-        streams[1].terminal = isatty(STDERR_FILENO) == 1;
-        looked = true;
-    }
-    return &streams[i];
-}
 
 struct output *
 out(void)
 {
-    return stream(0);
+    return &streams[0];
 }
 
 struct output *
 err(void)
 {
-    return stream(1);
+    return &streams[1];
+}
+
+void
+out_start(void)
+{
+    /* An fd of ours must not become the stream that a guest prints to. Opened the wrong way
+     * round, so that reading and writing still fail. */
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF &&
+            open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) < 0)
+            return;
+    /* Writing says what is wrong: EPIPE, EFBIG. */
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    for (size_t i = 0; i < COUNT(streams); i++)
+        streams[i].terminal = isatty(streams[i].fd) == 1;
 }
 
 /* Waits until a stream that does not block takes more. False: a signal came instead. */
@@ -104,13 +110,20 @@ out_text(struct output *o, const char *text)
 void
 out_printf(struct output *o, const char *format, ...)
 {
-    char text[4096];
+    struct buf *b = turn_to(o);
     va_list args;
 
     va_start(args, format);
-    (void)vsnprintf(text, sizeof text, format, args);
+    int n = vsnprintf(NULL, 0, format, args);
     va_end(args);
-    out_text(o, text);
+    uint8_t *room = n < 0 ? NULL : buf_grow(b, (size_t)n + 1);
+    if (room != NULL) {
+        va_start(args, format);
+        (void)vsnprintf((char *)room, (size_t)n + 1, format, args);
+        va_end(args);
+        b->len--; /* the NUL */
+    }
+    check_room(o);
 }
 
 /* One character of UTF-8, or one byte that is none. */

@@ -49,6 +49,7 @@ struct run {
 
     gbx_runtime *runtime;
     gbx_isolate *isolate;
+    uint64_t cpu_before_us;   /* the cell's, when the first script began */
     uint64_t started_us;      /* when the first script began; 0: not yet */
     uint64_t console_printed; /* bytes */
     bool console_cut;

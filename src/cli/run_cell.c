@@ -174,10 +174,9 @@ run_script(struct run *run, const struct source *source, bool module, bool wante
 {
     const struct run_options *o = &run->options;
     gbx_call_options options = GBX_CALL_OPTIONS_INIT;
-    uint64_t wall_before = now_us() - run->started_us, cpu_before = 0;
+    uint64_t wall_before = now_us() - run->started_us;
+    uint64_t cpu_before = o->cpu_us != 0 ? cpu_used(run) - run->cpu_before_us : 0;
 
-    if (o->cpu_us != 0 && source != &run->preloads[0])
-        cpu_before = cpu_used(run);
     options.flags = GBX_AWAIT | (module ? GBX_MODULE : 0u) | (wanted ? 0u : GBX_RESULT_IGNORE);
     options.timeout_us = left_of(o->timeout_us, wall_before);
     options.cpu_us = left_of(o->cpu_us, cpu_before);
@@ -207,6 +206,7 @@ run_scripts(struct run *run)
 
     if (!set_globals(run))
         return;
+    run->cpu_before_us = cpu_used(run);
     run->started_us = now_us();
     for (size_t i = 0; i < o->preload.count; i++)
         if (!run_script(run, &run->preloads[i], is_module(run->preloads[i].name), false))

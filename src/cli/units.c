@@ -110,7 +110,7 @@ show_quantity(uint64_t n, const struct unit *units, size_t count, char out[UNITS
     const struct unit *best = &units[0];
 
     for (size_t i = 0; i < count; i++)
-        if (n >= units[i].factor && units[i].name[0] != '\0')
+        if ((n >= units[i].factor || units[i].factor == 1) && units[i].name[0] != '\0')
             best = &units[i];
     if (best->factor == 1)
         (void)snprintf(out, UNITS_TEXT, "%llu %s", (unsigned long long)n, best->name);

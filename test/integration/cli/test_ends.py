@@ -209,6 +209,18 @@ def test_a_signal_while_a_file_is_read():
         finish(process).is_like(130)
 
 
+def test_a_signal_while_a_pipe_has_no_writer():
+    with Place() as place:
+        os.mkfifo(place.path / 'pipe.js')
+        place.before = place.names()
+        for words in (['pipe.js'], ['--heap-snapshot', 'pipe.js', '-e', '1']):
+            process = place.start('run', *words)
+            wait_for(lambda: 'fifo' in pathlib.Path(f'/proc/{process.pid}/wchan').read_text()
+                     or process_sleeps(process.pid), 'it does not wait')
+            process.send_signal(signal.SIGTERM)
+            finish(process).is_like(143, '', 'glovebox: ended by SIGTERM\n')
+
+
 def process_sleeps(pid):
     return pathlib.Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()[0] == 'S'
 
@@ -238,10 +250,10 @@ def test_signals_that_were_ignored_stay_so():
 class Terminal:
     """A terminal with the command on it."""
 
-    def __init__(self, *words):
+    def __init__(self, *words, **environment):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            os.execve(GLOVEBOX, [GLOVEBOX, *words], ENVIRONMENT)
+            os.execve(GLOVEBOX, [GLOVEBOX, *words], {**ENVIRONMENT, **environment})
         modes = termios.tcgetattr(self.fd)
         modes[1] &= ~termios.OPOST
         termios.tcsetattr(self.fd, termios.TCSANOW, modes)
@@ -287,6 +299,12 @@ def test_a_terminal_gets_colours_of_ours_only():
         terminal = Terminal('run', '-p', '-e', '["\\x1b[5m", 1]')
         assert terminal.end() == 0
         assert '\x1b[33m1' in terminal.shown and '\x1b[5m' not in terminal.shown, terminal.shown
+
+
+def test_a_terminal_that_wants_no_colours():
+    with Place():
+        terminal = Terminal('run', '-p', '-e', '[1]', NO_COLOR='1')
+        assert terminal.end() == 0 and terminal.shown.strip() == '[ 1 ]', terminal.shown
 
 
 def test_the_key_that_interrupts():
