@@ -10,7 +10,8 @@ enum {
     GROUP_FROM = 7,       /* entries from which on columns are tried */
     COLUMNS_MAX = 12,     /* of them */
     SEPARATOR = 2,        /* ", " */
-    LINE_SLACK = 10       /* columns that a one-line container leaves free */
+    LINE_SLACK = 10,      /* columns that a one-line container leaves free */
+    BYTES_A_UNIT = 16     /* at most: three of a character, or one digit in its colours */
 };
 
 /* East Asian wide characters and emoji take two columns. */
@@ -66,7 +67,11 @@ show_entry_end(struct show *s, size_t start)
     struct show_entry *entry = &s->entries[s->entry_count++];
     entry->start = start;
     entry->len = s->out.len - start;
-    show_measure(s->out.p + start, entry->len, entry);
+    /* What is longer than any line is not looked at: it was, in parts, on every level inside. */
+    if (entry->len / BYTES_A_UNIT > s->width)
+        *entry = (struct show_entry){ start, entry->len, s->width, s->width, true };
+    else
+        show_measure(s->out.p + start, entry->len, entry);
 }
 
 /* --- columns ---------------------------------------------------------------------------- */
