@@ -17,7 +17,8 @@ buf_grow(struct buf *b, size_t n)
         b->failed = true;
         return NULL;
     }
-    if (n > b->capacity - b->len) {
+    /* The first bytes are there even for none: NULL means failed, and has no offsets. */
+    if (b->p == NULL || n > b->capacity - b->len) {
         size_t want = b->capacity < FIRST_CAPACITY ? FIRST_CAPACITY : b->capacity * 2;
 
         if (want < b->len + n)

@@ -18,6 +18,17 @@ Test(buf, is_empty_and_owns_nothing_at_first)
     buf_done(&b);
 }
 
+Test(buf, has_a_place_for_nothing)
+{
+    struct buf b = { .max = 10 };
+
+    cr_assert_not_null(buf_grow(&b, 0));
+    buf_append(&b, NULL, 0);
+    cr_assert_not(b.failed);
+    cr_assert_eq(b.len, 0);
+    buf_done(&b);
+}
+
 Test(buf, appends_in_order)
 {
     struct buf b = { .max = 100 };
