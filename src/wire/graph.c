@@ -11,7 +11,7 @@
  */
 #define BLOCK_ALONE 2048u
 
-#define CHUNK_FIRST ((uint32_t)1024)
+#define CHUNK_FIRST ((uint32_t)256)
 #define CHUNK_MAX   ((uint32_t)(4 * MIB))
 
 const gbx_value value_hole = { .kind = GBX_HOLE };

@@ -151,10 +151,16 @@ gbx_value_new_boxed(gbx_value *primitive)
     return node;
 }
 
+enum {
+    SHORT_KEY = 16 /* bytes of the text of a key of up to 7 bytes */
+};
+
 static gbx_value *
 new_with_dict(gbx_value_kind kind, uint32_t capacity)
 {
-    size_t room = sizeof(struct dict) + capacity * sizeof(struct prop);
+    bool by_node = kind == GBX_MAP || kind == GBX_SET;
+    size_t each = sizeof(struct prop) + (by_node ? 0 : SHORT_KEY);
+    size_t room = sizeof(struct dict) + capacity * each;
     gbx_value *node = node_alone(kind, room);
 
     if (node != NULL && !node_add_dict(node->graph, node, capacity)) {
