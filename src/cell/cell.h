@@ -107,8 +107,21 @@ void queued_free(struct cell *cell, struct queued *q);
 void serve(struct cell *cell, const struct frame *frame);
 /* Requests that are served at once, also while JavaScript runs. False: not one of them. */
 bool serve_urgent(struct cell *cell, const struct frame *frame);
-/* The engine's hooks. */
+/* The engine's hooks (hooks.c). */
 extern const struct engine_hooks cell_hooks;
+
+/* --- answers (answer.c) --------------------------------------------------------------------- */
+
+static inline struct frame_tag
+cell_tag(const struct cell *cell, uint32_t id)
+{
+    return (struct frame_tag){ .id = id, .nesting = (uint16_t)cell->nesting };
+}
+/* Answers `task` with what came of it, unless that is still open. */
+void task_finish(struct cell *cell, struct task *task, const struct engine_outcome *out);
+void answer_failure(struct cell *cell, uint32_t id, gbx_status status, const char *message);
+/* The isolate went past its memory limit: it ends now, whatever the code answered. */
+void cell_die_of_memory(struct cell *cell, struct span stack) __attribute__((noreturn));
 /* Answers a task that ended without a result of its own. */
 void answer_stopped(struct cell *cell, struct task *task);
 
@@ -145,6 +158,9 @@ void watch_waiting(bool waiting);
 bool watch_fired(void);
 /* CPU time of the engine's thread. */
 uint64_t watch_cpu_ns(void);
+/* Around a fork: the watchdog is not inside the engine then, whose locks a child would inherit. */
+void watch_hold(void);
+void watch_release(void);
 
 /* --- the end (death.c) ----------------------------------------------------------------------
  */

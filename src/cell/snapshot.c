@@ -120,9 +120,11 @@ snapshot_background(struct cell *cell, uint32_t id)
         answer(cell, id, "a background heap snapshot of this isolate is under way");
         return;
     }
+    watch_hold();
     pid_t pid = fork();
     if (pid == 0)
         child(cell);
+    watch_release();
     if (pid < 0) {
         char text[128];
         (void)snprintf(text, sizeof text, "cannot fork a snapshot child: %s", strerror(errno));

@@ -62,17 +62,19 @@ task_leave(struct cell *cell, struct task *task)
     gbx_status reason = watch_disarm();
 
     GBX_CHECK(cell->current == task);
-    cell->current = task->outer;
     if (task->cpu_left_ns != UINT64_MAX) {
         uint64_t used = watch_cpu_ns() - task->entered_cpu_ns;
         task->cpu_left_ns = used < task->cpu_left_ns ? task->cpu_left_ns - used : 0;
     }
-    if (reason == GBX_OK)
-        return;
-    engine_terminate_cancel();
-    task->stopped = reason;
+    /* Whoever stopped it, the watchdog or the wait for the host, V8 must not go on stopping. */
+    if (reason != GBX_OK || task->stopped != GBX_OK)
+        engine_terminate_cancel();
+    if (reason != GBX_OK)
+        task->stopped = reason;
+    /* While it is the current one: it will be answered by whoever runs it. */
     if (reason == GBX_ETERMINATED)
         task_stop_all(cell);
+    cell->current = task->outer;
 }
 
 void

@@ -99,6 +99,29 @@ watch_waiting(bool waiting)
 /* --- the watchdog's side --------------------------------------------------------------------
  */
 
+/* The engine takes locks of its own when it is called from here. */
+static pthread_mutex_t inside_engine = PTHREAD_MUTEX_INITIALIZER;
+
+static void
+reach_in(void (*call)(void))
+{
+    (void)pthread_mutex_lock(&inside_engine);
+    call();
+    (void)pthread_mutex_unlock(&inside_engine);
+}
+
+void
+watch_hold(void)
+{
+    (void)pthread_mutex_lock(&inside_engine);
+}
+
+void
+watch_release(void)
+{
+    (void)pthread_mutex_unlock(&inside_engine);
+}
+
 static uint64_t
 cpu_now(void)
 {
@@ -146,7 +169,7 @@ escalate(uint32_t fired, gbx_status reason, uint64_t from_ns)
                 "the script could not be interrupted, so its process was ended",
                 span_of(NULL, 0));
         if (!terminated && now >= from_ns + STOP_STACK_US * 1000) {
-            engine_terminate();
+            reach_in(engine_terminate);
             terminated = true;
         }
         uint64_t look = terminated ? kill_at : from_ns + STOP_STACK_US * 1000;
@@ -164,7 +187,7 @@ fire(uint32_t armed, gbx_status reason)
     if (!atomic_compare_exchange_strong(&watch.state, &armed, firing))
         return;
     atomic_store(&watch.reason, reason);
-    engine_interrupt();
+    reach_in(engine_interrupt);
     atomic_store(&watch.state, fired);
     escalate(fired, reason, now_ns());
 }
@@ -185,7 +208,7 @@ watchdog(void *unused)
         if ((state & 3) == ARMED) {
             /* An alarm is how the host says that something urgent lies in the ring. */
             if (alarm != seen)
-                engine_interrupt();
+                reach_in(engine_interrupt);
             gbx_status reason = verdict(&look);
             if (reason != GBX_OK) {
                 fire(state, reason);

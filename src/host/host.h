@@ -173,6 +173,8 @@ void isolate_unref(struct gbx_isolate *isolate);
 /* Takes in what the cell sent and sends what waits. Runs callbacks. False: nothing was there.
  */
 bool isolate_service(struct gbx_isolate *isolate);
+/* The same until nothing is there, for an isolate that ends: bounded, should a cell never stop. */
+void isolate_take_last(struct gbx_isolate *isolate);
 /* Sends isolate->out, now or when there is room, and empties it. GBX_OK, GBX_EDISPOSED,
  * GBX_ELIMIT, GBX_ENOMEM (it was past its maximum: GBX_ETOOBIG). */
 gbx_status isolate_send(struct gbx_isolate *isolate);
