@@ -329,8 +329,8 @@ CleanTest(function, rejects_what_it_deferred)
     gbx_future *caught = start(
         w.context, "f().catch(e => `${e instanceof RangeError} ${e.message}`)", GBX_AWAIT);
     gbx_future *loose = start(w.context, "f()", GBX_AWAIT);
-    cr_assert_eq(gbx_future_wait(loose, 20000, NULL), GBX_EBUSY);
-    cr_assert_eq(open.count, 2);
+    while (open.count < 2)
+        cr_assert_eq(gbx_future_wait(loose, 10000, NULL), GBX_EBUSY);
     gbx_deferred_reject(open.deferred[0], "RangeError", "too far");
     gbx_deferred_reject(open.deferred[1], "TypeError", "not so");
     cr_assert_eq(gbx_future_wait(loose, -1, &error), GBX_EHOST);
@@ -355,8 +355,8 @@ CleanTest(function, keeps_a_thousand_promises_and_settles_them_in_any_order)
         "order.push(i); if (x !== i * 3) throw new Error(`${i}: ${x}`) })))"
         ".then(() => order.join() )",
         GBX_AWAIT);
-    cr_assert_eq(gbx_future_wait(future, 100000, NULL), GBX_EBUSY);
-    cr_assert_eq(open.count, 1000);
+    while (open.count < 1000)
+        cr_assert_eq(gbx_future_wait(future, 10000, NULL), GBX_EBUSY);
     static char expected[8000];
     size_t at = 0;
     /* 7 and 1000 have no common divisor: each is settled once. */
