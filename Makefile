@@ -21,8 +21,11 @@ run: build ## a real program in a cell: a Markdown renderer over README.md, unde
 
 test: ## all tests, built by gcc and clang and with sanitizers; the last line counts them
 	@tools/setup test
-	@for dir in build build-clang build-asan; do \
-	    tools/configure $$dir && ninja -C $$dir && rm -f $$dir/meson-logs/testlog*.json || exit 1; \
+	@rm -f build/meson-logs/testlog*.json build-asan/meson-logs/testlog*.json
+	@[ -t 1 ] || quiet=--quiet; \
+	for dir in build build-clang build-asan; do \
+	    echo "test: building $$dir"; \
+	    tools/configure $$dir && ninja $$quiet -C $$dir || { tools/summary build build-asan; exit 1; } \
 	done
 	@$(MESON_TEST) -C build || :
 	@$(ASAN_TEST) || :
