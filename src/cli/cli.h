@@ -76,15 +76,15 @@ enum flag_kind {
 };
 
 struct flag {
-    const char *name; /* without the dashes */
-    char letter;      /* 0: none */
-    enum flag_kind kind;
+    const char *name;  /* without the dashes */
     const char *value; /* what the help calls it; NULL: takes none */
+    const char *help;
     size_t offset;     /* of its field in the command's options */
     uint64_t min, max; /* FLAG_BYTES and FLAG_TIME, inclusive */
     uint64_t initial;  /* likewise: when it is not given */
-    bool zero;         /* 0 is fine too, and means no limit */
-    const char *help;
+    enum flag_kind kind;
+    bool zero;   /* FLAG_BYTES and FLAG_TIME: 0 is fine too, and means no limit */
+    char letter; /* 0: none */
 };
 
 struct list {

@@ -46,10 +46,13 @@ static const struct {
 };
 
 static const struct flag flags[] = {
-    { "json", 'j', FLAG_BOOL, NULL, offsetof(struct doctor_options, json), 0, 0, 0, false,
-        "one JSON object on standard output" },
-    { "help", 'h', FLAG_HELP, NULL, 0, 0, 0, 0, false, "this text" },
-    { NULL, 0, FLAG_BOOL, NULL, 0, 0, 0, 0, false, NULL },
+    { .name = "json",
+        .letter = 'j',
+        .kind = FLAG_BOOL,
+        .offset = offsetof(struct doctor_options, json),
+        .help = "one JSON object on standard output" },
+    { .name = "help", .letter = 'h', .kind = FLAG_HELP, .help = "this text" },
+    { .name = NULL },
 };
 
 /* --- looking ---------------------------------------------------------------------------- */
