@@ -459,11 +459,10 @@ called(const v8::FunctionCallbackInfo<v8::Value> &info)
 
     if (!wanted && !attached)
         return;
+    /* V8 keeps a termination that it meets under a TryCatch; one that it meets bare, it forgets
+     * at the next entry into JavaScript, and the guest would go on. */
     v8::TryCatch caught(info.GetIsolate());
     answer(info, wanted, attached);
-    /* The next entry into JavaScript would forget a termination that arrived in between. */
-    if (caught.HasTerminated())
-        info.GetIsolate()->TerminateExecution();
 }
 
 /* --- installation --------------------------------------------------------------------- */

@@ -137,11 +137,9 @@ as_json(struct render *r, v8::Local<v8::Value> value)
 
     if (v8::JSON::Stringify(r->context, value).ToLocal(&json))
         return wide_of(r->isolate, json, RENDER_UNITS_MAX);
-    if (caught.HasTerminated())
-        r->isolate->TerminateExecution();
-    else if (caught.HasCaught() && caught.Exception()->IsNativeError() &&
-             find_text(r, caught.Exception().As<v8::Object>(), "message", &message) &&
-             starts_with(message, u"Converting circular structure"))
+    if (caught.HasCaught() && caught.Exception()->IsNativeError() &&
+        find_text(r, caught.Exception().As<v8::Object>(), "message", &message) &&
+        starts_with(message, u"Converting circular structure"))
         return u"[Circular]";
     return shown(r->context, value, render_defaults);
 }

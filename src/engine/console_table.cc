@@ -108,6 +108,28 @@ add_row(struct table *t, struct render *r, size_t row, v8::Local<v8::Value> item
             add_cell(t, r, row, item.As<v8::Object>(), key);
 }
 
+/* The number that a property's name is, if it is an index: these come first, in order. */
+static uint64_t
+index_of(const wide &name)
+{
+    uint64_t number = 0;
+
+    if (name.empty() || name.size() > 10 || (name[0] == u'0' && name.size() > 1))
+        return UINT64_MAX;
+    for (char16_t c : name) {
+        if (c < u'0' || c > u'9')
+            return UINT64_MAX;
+        number = number * 10 + (c - u'0');
+    }
+    return number < UINT32_MAX ? number : UINT64_MAX;
+}
+
+static bool
+comes_before(const struct table_column &a, const struct table_column &b)
+{
+    return index_of(a.name) < index_of(b.name);
+}
+
 static void
 rows_of_object(
     struct table *t, struct render *r, v8::Local<v8::Object> data, v8::Local<v8::Value> wanted)
@@ -124,6 +146,7 @@ rows_of_object(
             add_row(t, r, row, p.value, wanted);
         row++;
     }
+    std::stable_sort(t->columns.begin() + 1, t->columns.end(), comes_before);
     if (!t->values.cells.empty())
         t->columns.push_back(t->values);
 }

@@ -179,8 +179,6 @@ inspector_context_created(uint32_t id, v8::Local<v8::Context> context)
     v8::Isolate::DisallowJavascriptExecutionScope quiet(
         eng.isolate, v8::Isolate::DisallowJavascriptExecutionScope::THROW_ON_FAILURE);
     inspector->contextCreated(info);
-    if (caught.HasTerminated())
-        eng.isolate->TerminateExecution();
 }
 
 void
@@ -272,7 +270,7 @@ dispatch(session *s, struct span json)
     }
     guest_entry entry(context);
     command(s, json);
-    if (eng.isolate->IsExecutionTerminating() || !microtasks_run())
+    if (terminating() || !microtasks_run())
         entry_terminated();
 }
 

@@ -105,6 +105,12 @@ void host_forget_context(uint32_t id);
 /* Last in the template: plugs the holes of malloc's arena, so that cells allocate at its top. */
 void arena_plug(void);
 
+/* --- stop.cc -------------------------------------------------------------------------- */
+
+/* From engine_terminate() to engine_terminate_cancel(): for code of V8's that ends a termination
+ * as an error of its own, as the inspector does. */
+bool terminating(void);
+
 /* --- clone.cc ------------------------------------------------------------------------- */
 
 enum clone_end {

@@ -53,7 +53,6 @@ struct render_scope {
     struct render r;
 
     render_scope(v8::Local<v8::Context> context, const struct render_options &options);
-    ~render_scope();
     render_scope(const render_scope &) = delete;
     render_scope &operator=(const render_scope &) = delete;
 };

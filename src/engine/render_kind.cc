@@ -4,6 +4,7 @@
 #include "base/limits.h"
 
 #include <algorithm>
+#include <iterator>
 
 wide
 more_items(size_t count)
@@ -83,31 +84,41 @@ render_array(struct render *r, v8::Local<v8::Array> array, int level, struct sha
         s->items.push_back(more_items(length - count));
 }
 
+struct typed_kind {
+    bool (v8::Value::*is)() const;
+    const char16_t *name;
+    size_t element_bytes;
+};
+
+static const struct typed_kind &
+typed_kind_of(v8::Local<v8::Value> array)
+{
+    static const struct typed_kind kinds[] = {
+        { &v8::Value::IsUint8Array, u"Uint8Array", 1 },
+        { &v8::Value::IsUint8ClampedArray, u"Uint8ClampedArray", 1 },
+        { &v8::Value::IsInt8Array, u"Int8Array", 1 },
+        { &v8::Value::IsUint16Array, u"Uint16Array", 2 },
+        { &v8::Value::IsInt16Array, u"Int16Array", 2 },
+        { &v8::Value::IsUint32Array, u"Uint32Array", 4 },
+        { &v8::Value::IsInt32Array, u"Int32Array", 4 },
+        { &v8::Value::IsFloat16Array, u"Float16Array", 2 },
+        { &v8::Value::IsFloat32Array, u"Float32Array", 4 },
+        { &v8::Value::IsFloat64Array, u"Float64Array", 8 },
+        { &v8::Value::IsBigInt64Array, u"BigInt64Array", 8 },
+        { &v8::Value::IsBigUint64Array, u"BigUint64Array", 8 },
+        { &v8::Value::IsTypedArray, u"TypedArray", 1 },
+    };
+    const struct typed_kind *kind = kinds;
+
+    while (kind != std::end(kinds) - 1 && !((**array).*kind->is)())
+        kind++;
+    return *kind;
+}
+
 const char16_t *
 typed_array_name(v8::Local<v8::Value> array)
 {
-    static const struct {
-        bool (v8::Value::*is)() const;
-        const char16_t *name;
-    } kinds[] = {
-        { &v8::Value::IsUint8Array, u"Uint8Array" },
-        { &v8::Value::IsUint8ClampedArray, u"Uint8ClampedArray" },
-        { &v8::Value::IsInt8Array, u"Int8Array" },
-        { &v8::Value::IsUint16Array, u"Uint16Array" },
-        { &v8::Value::IsInt16Array, u"Int16Array" },
-        { &v8::Value::IsUint32Array, u"Uint32Array" },
-        { &v8::Value::IsInt32Array, u"Int32Array" },
-        { &v8::Value::IsFloat16Array, u"Float16Array" },
-        { &v8::Value::IsFloat32Array, u"Float32Array" },
-        { &v8::Value::IsFloat64Array, u"Float64Array" },
-        { &v8::Value::IsBigInt64Array, u"BigInt64Array" },
-        { &v8::Value::IsBigUint64Array, u"BigUint64Array" },
-    };
-
-    for (const auto &kind : kinds)
-        if (((**array).*kind.is)())
-            return kind.name;
-    return u"TypedArray";
+    return typed_kind_of(array).name;
 }
 
 static void
@@ -151,8 +162,7 @@ render_typed_array(
         s->items.push_back(more_items(length - count));
     if (!r->options.hidden)
         return;
-    named_number(
-        r, u"BYTES_PER_ELEMENT", length > 0 ? array->ByteLength() / length : 0, level, s);
+    named_number(r, u"BYTES_PER_ELEMENT", typed_kind_of(array).element_bytes, level, s);
     named_number(r, u"length", length, level, s);
     named_number(r, u"byteLength", array->ByteLength(), level, s);
     named_number(r, u"byteOffset", array->ByteOffset(), level, s);

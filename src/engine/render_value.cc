@@ -20,13 +20,6 @@ render_scope::render_scope(v8::Local<v8::Context> context, const struct render_o
 {
 }
 
-/* A termination that arrived meanwhile is meant for the guest, and must reach it. */
-render_scope::~render_scope()
-{
-    if (caught.HasTerminated())
-        r.isolate->TerminateExecution();
-}
-
 /* --- primitives ----------------------------------------------------------------------- */
 
 static wide

@@ -10,6 +10,7 @@
 #include <atomic>
 
 static std::atomic<bool> interrupt_asked;
+static std::atomic<bool> terminate_asked;
 
 static void
 interrupted(v8::Isolate *, void *)
@@ -31,13 +32,21 @@ engine_interrupt(void)
 void
 engine_terminate(void)
 {
+    terminate_asked.store(true);
     eng.isolate->TerminateExecution();
 }
 
 void
 engine_terminate_cancel(void)
 {
+    terminate_asked.store(false);
     eng.isolate->CancelTerminateExecution();
+}
+
+bool
+terminating(void)
+{
+    return terminate_asked.load();
 }
 
 static void

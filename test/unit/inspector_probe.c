@@ -381,17 +381,28 @@ terminate(void)
     engine_terminate();
 }
 
+/* What waits behind it must neither run without a deadline nor be waited for in vain. */
 static void
 a_command_can_be_terminated(void)
 {
+    static const struct engine_source waiting = {
+        { (const uint8_t *)"new Promise(r => go = r)", 24 }, { NULL, 0 }, 0, 0
+    };
+
     CHECK(engine_inspector_open(1));
-    probe_on_interrupt = terminate;
-    engine_interrupt();
+    CHECK(probe_eval("globalThis.go = 0") == ENGINE_VALUE);
+    engine_outcome_done(&probe_outcome);
+    engine_outcome_init(&probe_outcome, 64);
+    engine_eval(1, 5, ENGINE_AWAIT, &waiting, &probe_outcome);
+    CHECK(probe_outcome.end == ENGINE_PENDING);
+    probe_on_console = terminate;
     say(1, "{\"id\":2,\"method\":\"Runtime.evaluate\",\"params\":{\"expression\":"
-           "\"Promise.resolve().then(() => { globalThis.micro = 'ran' }); for (;;);\"}}");
+           "\"Promise.resolve().then(() => { globalThis.micro = 'ran' });"
+           "go(1); console.log(1); for (;;);\"}}");
     CHECK_HAS(probe_messages, "\"id\":2");
+    buf_byte(&probe_settled, '\0');
+    CHECK_HAS(probe_settled, "6");
     engine_terminate_cancel();
-    probe_on_interrupt = NULL;
     CHECK(strcmp(probe_text("typeof micro"), "undefined") == 0);
 }
 

@@ -15,6 +15,7 @@ void (*probe_on_paused)(void);
 struct buf probe_console = { .max = 1 << 26 }, probe_levels = { .max = 1 << 16 };
 struct buf probe_messages = { .max = 1 << 28 };
 unsigned probe_other_messages;
+struct buf probe_settled = { .max = 1 << 16 };
 struct engine_outcome probe_outcome;
 int probe_argc;
 char **probe_argv;
@@ -40,7 +41,8 @@ call_host(void *cell, uint32_t function, uint32_t count, struct span arguments,
 static void
 settled(void *cell, uint32_t call, struct engine_outcome *outcome)
 {
-    (void)cell, (void)call, (void)outcome;
+    (void)cell, (void)call;
+    buf_byte(&probe_settled, (uint8_t)('0' + (int)outcome->end));
 }
 
 static void

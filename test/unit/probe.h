@@ -36,6 +36,9 @@ extern struct buf probe_console, probe_levels;
 extern struct buf probe_messages;
 extern unsigned probe_other_messages;
 
+/* How awaited promises ended, as digits of enum engine_end. */
+extern struct buf probe_settled;
+
 /* The engine's binary, which is a Node.js too: runs `node SCRIPT...` and gives its output. */
 void probe_node(const char *const *arguments, struct buf *out);
 
