@@ -8,12 +8,10 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/timerfd.h>
 #include <sys/wait.h>
 
 static pid_t
@@ -29,23 +27,6 @@ sleeper_start(void)
         _exit(0);
     }
     return pid;
-}
-
-static struct gbx_runtime *
-runtime_new(void)
-{
-    struct gbx_runtime *runtime = calloc(1, sizeof *runtime);
-
-    GBX_CHECK(runtime != NULL);
-    runtime->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    runtime->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    runtime->self_fd = runtime->zygote_socket = runtime->zygote_pidfd = -1;
-    runtime->timer_at_us = UINT64_MAX;
-    runtime->watches.max = TABLE_MAX;
-    GBX_CHECK(runtime->epoll_fd >= 0 && runtime->timer_fd >= 0);
-    GBX_CHECK(watch_add(runtime, &runtime->timer, WATCH_TIMER, runtime, runtime->timer_fd,
-                  NULL) == GBX_OK);
-    return runtime;
 }
 
 /* A template for these options, with nobody at the other end. */
@@ -105,7 +86,7 @@ fake_cell_open(struct fake_cell *f, const gbx_isolate_options *options, unsigned
     frame_reader_init(&f->reader, TO_CELL);
     if ((flags & FAKE_PROCESS) != 0)
         f->pid = sleeper_start();
-    f->runtime = runtime_new();
+    GBX_CHECK(runtime_new(&f->runtime, &error) == GBX_OK);
     struct template *t = template_new(f, options);
     t->pool = cell_new(f, t);
     t->pooled = 1;

@@ -226,7 +226,7 @@ echo_spinning(struct ends *e)
 
     for (int i = 0; i < ROUNDS; i++) {
         uint64_t spun = 0;
-        (void)spinner_spin(&spinner, &e->cell, CHANNEL_WANTS_DATA, &spun);
+        (void)spinner_spin(&spinner, &e->cell, CHANNEL_WANTS_DATA, false, &spun);
         spinner_learn(&spinner, spun);
         if (!cell_take(e, &word, sizeof word))
             return false;
@@ -251,7 +251,7 @@ Test(park, no_wake_up_is_lost_when_both_sides_spin_first, .timeout = 100)
         uint32_t word = i, back = 0;
         uint64_t spun = 0;
         cr_assert(host_put(&e, &word, sizeof word));
-        (void)spinner_spin(&spinner, &e.host, CHANNEL_WANTS_DATA, &spun);
+        (void)spinner_spin(&spinner, &e.host, CHANNEL_WANTS_DATA, false, &spun);
         spinner_learn(&spinner, random_next(&seed) % 300000);
         cr_assert(host_take(&e, &back, sizeof back), "round %u: no answer", i);
         cr_assert_eq(back, ~i);
