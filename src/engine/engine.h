@@ -232,7 +232,12 @@ void engine_trim(void);
 /* --- looking inside ------------------------------------------------------------------- */
 
 bool engine_inspector_open(uint32_t session); /* false: id taken */
+/* One CDP command, JSON as UTF-8. Runs guest code if the command does, and then the microtasks.
+ * Also from inside hooks.interrupt and hooks.paused. Most answers come before it returns; that
+ * of HeapProfiler.takeHeapSnapshot does while JavaScript runs, and else from engine_pump(). */
 void engine_inspector_dispatch(uint32_t session, struct span json);
+/* At any time, also while paused (the last one that debugs ends the pause) and from inside its
+ * own dispatch; no message of this session comes after it. */
 void engine_inspector_close(uint32_t session);
 bool engine_inspector_paused(void);
 
