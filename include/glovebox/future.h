@@ -29,7 +29,8 @@ typedef void (*gbx_future_callback)(gbx_future *future, void *data);
  * @param timeout_us  at most this long; negative: until finished.
  * @param error       filled unless GBX_OK or GBX_EBUSY; may be NULL.
  * @return the future's own result; GBX_EBUSY when the timeout came first, and the future goes
- * on.
+ *         on; GBX_EINVAL inside a host function of the same isolate when the call can only end
+ *         after that has returned: it was made before, or its promise is still open. It goes on.
  * @blocks as said.   @threads one at a time.   @since 0.1
  */
 GBX_API GBX_NODROP gbx_status gbx_future_wait(

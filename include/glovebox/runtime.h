@@ -61,7 +61,8 @@ GBX_API void gbx_runtime_close(GBX_OWN gbx_runtime *runtime);
 
 /**
  * Lends a descriptor that poll(2), epoll(7) and every event loop can wait on: readable when
- * gbx_runtime_dispatch() has something to do. Don't read, write or close it.
+ * gbx_runtime_dispatch() has something to do. Don't read, write or close it. Inside a callback,
+ * dispatch once (a timeout of 0 will do) before waiting on it.
  *
  * @return the descriptor; valid until the runtime is closed.
  * @threads one at a time.   @since 0.1

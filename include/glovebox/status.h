@@ -31,7 +31,7 @@ extern "C" {
     X(ECPU,          -3, "the call used up its CPU budget")                                    \
     X(EMEMORY,       -4, "the guest went past its memory limit and its isolate was ended")     \
     X(ETERMINATED,   -5, "the host terminated the call")                                       \
-    X(EDISPOSED,     -6, "the isolate was closed before the call could finish")                \
+    X(EDISPOSED,     -6, "the isolate, or the context, was closed before the call could end")  \
     X(ECRASHED,      -7, "the cell's process crashed or exited by itself")                     \
     X(EPROTO,        -8, "the cell sent something it may not send and was killed")             \
     X(ELOST,         -9, "the cell died because its template or zygote process died")          \

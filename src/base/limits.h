@@ -179,7 +179,7 @@
 #define LIMIT_US_MAX          (366ull * 24 * 3600 * 1000000)
 /* Requests that may be open in one isolate. */
 #define FUTURES_MAX           (1024 * 1024)
-/* Bytes that may wait for a cell which does not read; then requests answer GBX_ELIMIT. */
+/* Bytes that may wait for a cell which does not read; then further requests answer GBX_ELIMIT. */
 #define OUTGOING_BYTES_MAX    (1 * GIB)
 /* Isolate options. */
 #define MEMORY_LIMIT_DEFAULT  (128 * MIB)

@@ -34,10 +34,8 @@ answer_stopped(struct cell *cell, struct task *task)
         .message = span_text(gbx_strstatus(task->stopped)),
         .stack = buf_span(&task->stack) };
 
-    if (task->stopped == GBX_ETIMEOUT)
-        failure.limit = task->wall_us;
-    if (task->stopped == GBX_ECPU)
-        failure.limit = task->cpu_us;
+    if (task->stopped == GBX_ETIMEOUT || task->stopped == GBX_ECPU)
+        failure.limit = task->limit_us;
     engine_abandon(task->handle);
     put_failure(&cell->out, cell_tag(cell, task->id), &failure);
     link_send(cell);
@@ -80,12 +78,25 @@ answer_value(struct cell *cell, const struct task *task, struct span value)
 }
 
 void
+answer_done(struct cell *cell, uint32_t id)
+{
+    put_result(
+        &cell->out, cell_tag(cell, id), &(struct msg_result){ .value = span_of(NULL, 0) });
+    link_send(cell);
+}
+
+void
 task_finish(struct cell *cell, struct task *task, const struct engine_outcome *out)
 {
     if (cell->memory.passed)
         cell_die_of_memory(cell, buf_span(&task->stack));
     switch (out->end) {
     case ENGINE_PENDING:
+        if (cell->nesting > 0) {
+            put_pending(&cell->out, cell_tag(cell, task->id),
+                &(struct msg_pending){ .no_empty_struct = 0 });
+            link_send(cell);
+        }
         return;
     case ENGINE_VALUE:
         answer_value(cell, task, buf_span(&out->value));

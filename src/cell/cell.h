@@ -23,15 +23,20 @@
  * microtasks, and what runs when a promise that it left behind is settled. Its budgets belong
  * to all of that together. */
 struct task {
-    uint32_t id;     /* of the host's request, for the answer */
-    uint32_t handle; /* in cell.tasks: what the engine hands back in hooks.settled */
-    uint32_t refs;   /* 1 for the open answer, 1 for each open host promise */
+    uint32_t id;      /* of the host's request, for the answer */
+    uint32_t handle;  /* in cell.tasks: what the engine hands back in hooks.settled */
+    uint32_t refs;    /* 1 for the open answer, 1 for each open host promise */
+    uint32_t context; /* that it runs in; 0: none, or a reference's */
+    uint32_t stops;   /* terminations that came before the request, and don't mean it */
     bool answered;
+    bool on_stack;            /* between task_enter and task_leave */
+    bool apart;               /* has no part in the deadlines of the tasks that it interrupts */
     gbx_status stopped;       /* why it was stopped; GBX_OK: it was not */
+    uint64_t limit_us;        /* that it was stopped for */
     uint64_t wall_at_ns;      /* deadline on CLOCK_MONOTONIC; UINT64_MAX: none */
     uint64_t cpu_left_ns;     /* UINT64_MAX: no budget */
     uint64_t wall_us, cpu_us; /* the limits as the host gave them; 0: none */
-    struct task *outer;       /* the task that a nested request interrupted */
+    struct task *outer;       /* the task that it interrupted */
     uint64_t entered_cpu_ns;
     struct buf stack; /* guest stack when it was stopped */
 };
@@ -41,6 +46,7 @@ struct queued {
     struct queued *next;
     struct frame frame;
     struct buf body; /* owned; frame.body borrows from it */
+    uint32_t stops;  /* terminations that the host had asked for when it sent this */
 };
 
 struct cell {
@@ -48,20 +54,24 @@ struct cell {
     int event_fd;
     struct frame_reader reader;
     struct queued *first, **last; /* the inbox, oldest first */
+    uint32_t urgent;              /* of them, requests that are urgent */
     struct buf value; /* results are encoded here; between calls, kept while the cell is busy */
     struct buf out;   /* frames are built here */
     struct spinner spinner;
-    uint32_t nesting;           /* host functions that the guest waits for, now */
-    struct task *current;       /* whose code runs; NULL: idle */
-    struct table tasks;         /* struct task */
-    struct table callbacks;     /* struct task: open host calls and promises, by callback id;
+    uint32_t nesting;          /* host functions that the guest waits for, now */
+    struct task *current;      /* the innermost task on the stack; NULL: idle */
+    bool running;              /* its code runs, under the watchdog; false: it waits */
+    struct table tasks;        /* struct task */
+    uint64_t look_at_ns;       /* no deadline in there is earlier; UINT64_MAX: none */
+    struct table callbacks;    /* struct task: open host calls and promises, by callback id;
                                  * each counts in its task's refs */
-    _Atomic uint32_t stop_seen; /* value of shared->stop that has been acted upon */
-    uint32_t awaited;           /* callback id whose ANSWER the innermost host call waits for */
-    struct queued *spare;       /* one kept, so that a steady exchange allocates nothing */
-    struct queued *answer;      /* the last ANSWER: the engine reads it after the hook */
-    pid_t snapshot_child;       /* 0: none */
-    uint32_t snapshot_request;  /* the request that its end answers */
+    uint32_t stops;            /* of the frame that was received last */
+    uint32_t stops_looked;     /* that task_look() has acted upon */
+    uint32_t awaited;          /* callback id whose ANSWER the innermost host call waits for */
+    struct queued *spare;      /* one kept, so that a steady exchange allocates nothing */
+    struct queued *answer;     /* the last ANSWER: the engine reads it after the hook */
+    pid_t snapshot_child;      /* 0: none */
+    uint32_t snapshot_request; /* the request that its end answers */
     uint64_t memory_limit_bytes;
     bool trimmed; /* nothing has run since freed memory went back to the kernel */
     struct {      /* what the memory hook saw; the isolate is to end */
@@ -99,15 +109,18 @@ void link_send_with(struct cell *cell, struct span tail);
 void link_wait(struct cell *cell, uint64_t timeout_ns);
 /* Reads what is there without blocking: urgent requests are served, the rest is queued. */
 void link_poll(struct cell *cell);
+/* True if an urgent request waits in the inbox: the guest should be interrupted for it. */
+bool link_urgent(const struct cell *cell);
 void queued_free(struct cell *cell, struct queued *q);
 
 /* --- requests (serve.c) ---------------------------------------------------------------------
  */
 
-void serve(struct cell *cell, const struct frame *frame);
-/* Requests that are served at once, also while JavaScript runs. False: not one of them. */
-bool serve_urgent(struct cell *cell, const struct frame *frame);
-/* The engine's hooks (hooks.c). */
+void serve(struct cell *cell, const struct queued *q);
+/* Requests that are served at once, also while JavaScript runs. */
+bool is_urgent(const struct frame *frame);
+void serve_urgent(struct cell *cell, const struct frame *frame);
+/* What the engine asks of the cell (hooks.c). */
 extern const struct engine_hooks cell_hooks;
 
 /* --- answers (answer.c) --------------------------------------------------------------------- */
@@ -120,9 +133,11 @@ cell_tag(const struct cell *cell, uint32_t id)
 /* Answers `task` with what came of it, unless that is still open. */
 void task_finish(struct cell *cell, struct task *task, const struct engine_outcome *out);
 void answer_failure(struct cell *cell, uint32_t id, gbx_status status, const char *message);
+/* Answers a request that has no result. */
+void answer_done(struct cell *cell, uint32_t id);
 /* The isolate went past its memory limit: it ends now, whatever the code answered. */
 void cell_die_of_memory(struct cell *cell, struct span stack) __attribute__((noreturn));
-/* Answers a task that ended without a result of its own. */
+/* Answers a task that ended without a result of its own; its promise is then nobody's. */
 void answer_stopped(struct cell *cell, struct task *task);
 
 /* --- tasks (task.c) -------------------------------------------------------------------------
@@ -130,16 +145,27 @@ void answer_stopped(struct cell *cell, struct task *task);
 
 struct task *task_new(struct cell *cell, uint32_t id, uint64_t wall_us, uint64_t cpu_us);
 void task_unref(struct cell *cell, struct task *task);
-/* Around everything that may run guest code, and turned inside out around everything that waits
- * for the host. task_leave notes in task->stopped why the watchdog fired, if it did, and leaves
- * the engine able to run again. */
+/* Around everything that may run guest code. task_leave notes in task->stopped why the watchdog
+ * fired, if it did, and leaves the engine able to run again. */
 void task_enter(struct cell *cell, struct task *task);
 void task_leave(struct cell *cell, struct task *task);
-/* Answers tasks that wait for a promise and whose deadline has passed, or all of them. */
-void task_expire(struct cell *cell, gbx_status all);
-/* The host asked to terminate: everything that is under way ends, and everything that waits. */
-void task_stop_all(struct cell *cell);
-/* Time until the first such deadline. */
+/* Around everything for which the current task waits without running: it stays the current one,
+ * requests may be nested in it, its CPU budget rests and its deadlines don't. */
+void task_rest(struct cell *cell);
+void task_resume(struct cell *cell);
+/* Notes in task->stopped, and answers, why a task must not run (on): a termination that came
+ * after it, or a deadline, its own or that of a task it is nested in. */
+gbx_status task_check(struct cell *cell, struct task *task);
+/* Looks after all that waits: ends tasks whose time is up or that the host has terminated, and
+ * answers them unless they are on the stack; sees whether the snapshot child has ended. */
+void task_look(struct cell *cell);
+/* Answers a stopped task that waits for a promise; that is then nobody's. */
+void task_end(struct cell *cell, struct task *task);
+/* Ends the tasks of a context that wait for a promise. */
+void task_drop_context(struct cell *cell, uint32_t context);
+/* The debugger has held everything: all deadlines move. */
+void task_postpone(struct cell *cell, uint64_t ns);
+/* Time until task_look() has something to do, at the latest; UINT64_MAX: until something comes. */
 uint64_t task_next_ns(struct cell *cell);
 
 /* --- the watchdog (watch.c) -----------------------------------------------------------------
@@ -147,9 +173,10 @@ uint64_t task_next_ns(struct cell *cell);
 
 /* Starts the watchdog thread; false with errno. */
 bool watch_start(struct cell *cell);
-/* The engine's thread is about to run guest code until `wall_at_ns`, or until its own CPU clock
- * says `cpu_at_ns` (UINT64_MAX: no limit). */
-void watch_arm(uint64_t wall_at_ns, uint64_t cpu_at_ns);
+/* The engine's thread is about to run guest code until `wall_at_ns`, until its own CPU clock
+ * says `cpu_at_ns` (UINT64_MAX: no limit), or until the host has asked for more than `stops`
+ * terminations. */
+void watch_arm(uint64_t wall_at_ns, uint64_t cpu_at_ns, uint32_t stops);
 /* It no longer does. Answers why the watchdog fired, or GBX_OK. */
 gbx_status watch_disarm(void);
 /* The engine's thread waits for the host: its clocks go on, but it is not hung. */

@@ -1,4 +1,4 @@
-/* hooks.c - what the engine asks of the cell: host functions, console, interrupts, the end. */
+/* hooks.c - what the engine asks of the cell: calls of host functions, console, pauses, ends. */
 #include "cell/cell.h"
 
 #include "base/check.h"
@@ -6,40 +6,46 @@
 
 #include <stdio.h>
 
-static bool
-stop_asked(const struct cell *cell)
-{
-    return atomic_load(&cell->channel.shared->stop) != atomic_load(&cell->stop_seen);
-}
+/* --- host functions --------------------------------------------------------------------- */
 
 /* Waits for the host's ANSWER to callback `id`; nested requests are served meanwhile. NULL: the
  * task was stopped. */
 static struct queued *
 await_answer(struct cell *cell, struct task *task, uint32_t id)
 {
-    while (task->stopped == GBX_OK) {
-        uint64_t timeout = UINT64_MAX, now = now_ns();
-
-        for (struct task *t = task; t != NULL; t = t->outer)
-            if (t->wall_at_ns != UINT64_MAX) {
-                uint64_t left = t->wall_at_ns > now ? t->wall_at_ns - now : 0;
-                timeout = left < timeout ? left : timeout;
-            }
+    while (task_check(cell, task) == GBX_OK) {
         cell->awaited = id;
-        struct queued *q = timeout == 0 ? NULL : link_next(cell, timeout);
-        if (q != NULL && q->frame.type == MESSAGE_ANSWER)
+        struct queued *q = link_next(cell, task_next_ns(cell));
+        if (q != NULL && q->frame.type == MESSAGE_ANSWER && q->frame.id == id)
             return q;
         if (q != NULL) {
-            serve(cell, &q->frame);
+            serve(cell, q);
             queued_free(cell, q);
-        } else if (stop_asked(cell)) {
-            task_stop_all(cell);
-            task->stopped = GBX_ETERMINATED;
-        } else if (timeout == 0) {
-            task->stopped = GBX_ETIMEOUT;
         }
+        task_look(cell);
     }
     return NULL;
+}
+
+/* What the host answered, or that the call is to end. */
+static void
+take_answer(struct cell *cell, struct queued *q, uint32_t id, struct engine_answer *answer)
+{
+    struct msg_answer m;
+
+    answer->kind = ENGINE_ANSWER_STOP;
+    if (q == NULL)
+        return;
+    GBX_CHECK(get_answer(q->frame.body, &m) == GBX_OK && m.kind < ANSWER_KINDS);
+    *answer = (struct engine_answer){ .kind = (enum engine_answer_kind)m.kind,
+        .bytes = m.value,
+        .name = m.name,
+        .message = m.message,
+        .promise = id };
+    /* The engine reads the spans after the hook: they stay until the next answer. */
+    if (cell->answer != NULL)
+        queued_free(cell, cell->answer);
+    cell->answer = q;
 }
 
 static void
@@ -57,39 +63,26 @@ on_call_host(void *data, uint32_t function, uint32_t count, struct span argument
         (id = table_add(&cell->callbacks, task)) == 0)
         return;
     task->refs++;
-    put_callback(&cell->out, cell_tag(cell, id),
-        &(struct msg_callback){ .function = function, .count = count, .arguments = arguments });
-    task_leave(cell, task); /* the host works now: our CPU budget rests */
-    if (task->stopped == GBX_OK)
+    task_rest(cell); /* the host works now: our CPU budget rests */
+    if (task_check(cell, task) == GBX_OK) {
+        put_callback(&cell->out, cell_tag(cell, id),
+            &(struct msg_callback){
+                .function = function, .count = count, .arguments = arguments });
         link_send(cell);
-    else
-        cell->out.len = 0;
+    }
     cell->nesting++;
     struct queued *q = await_answer(cell, task, id);
     cell->nesting--;
     cell->awaited = awaited;
-    answer->kind = ENGINE_ANSWER_STOP;
-    bool promised = false;
-    if (q != NULL) {
-        struct msg_answer m;
-        GBX_CHECK(get_answer(q->frame.body, &m) == GBX_OK && m.kind < ANSWER_KINDS);
-        promised = m.kind == ANSWER_PROMISE;
-        *answer = (struct engine_answer){ .kind = (enum engine_answer_kind)m.kind,
-            .bytes = m.value,
-            .name = m.name,
-            .message = m.message,
-            .promise = id };
-        /* The engine reads the spans after we return: they stay until the next answer. */
-        if (cell->answer != NULL)
-            queued_free(cell, cell->answer);
-        cell->answer = q;
-    }
-    if (!promised) {
+    take_answer(cell, q, id, answer);
+    if (answer->kind != ENGINE_ANSWER_PROMISE) {
         (void)table_remove(&cell->callbacks, id);
         task->refs--; /* never the last: its own answer is open, or a promise is */
     }
-    task_enter(cell, task);
+    task_resume(cell);
 }
+
+/* --- the rest ---------------------------------------------------------------------------- */
 
 static void
 on_settled(void *data, uint32_t call, struct engine_outcome *outcome)
@@ -176,32 +169,41 @@ tell_paused(struct cell *cell, uint32_t paused)
     link_send(cell);
 }
 
+/* The paused task is to end. Its deadline is no reason: it rests. */
+static bool
+stop_asked(struct cell *cell, struct task *task)
+{
+    uint32_t stops = atomic_load(&cell->channel.shared->stop);
+
+    cell->channel.stop_seen = stops;
+    if (task != NULL && task->stopped == GBX_OK && task->stops != stops)
+        task->stopped = GBX_ETERMINATED;
+    return task != NULL && task->stopped != GBX_OK;
+}
+
 /* Stopped in the debugger. The clocks rest; only what is urgent is served. */
 static void
 on_paused(void *data)
 {
     struct cell *cell = data;
     struct task *task = cell->current;
+    bool ran = cell->running;
     uint64_t paused_at = now_ns();
 
-    if (task != NULL)
-        task_leave(cell, task);
+    if (ran)
+        task_rest(cell);
     tell_paused(cell, 1);
-    while (engine_inspector_paused() && (task == NULL || task->stopped == GBX_OK)) {
-        link_wait(cell, UINT64_MAX);
+    while (engine_inspector_paused() && !stop_asked(cell, task)) {
         link_poll(cell);
-        if (stop_asked(cell))
-            task_stop_all(cell);
+        if (engine_inspector_paused())
+            link_wait(cell, UINT64_MAX);
     }
     tell_paused(cell, 0);
-    for (struct task *t = task; t != NULL; t = t->outer)
-        if (t->wall_at_ns != UINT64_MAX)
-            t->wall_at_ns += now_ns() - paused_at;
-    if (task != NULL) {
-        task_enter(cell, task);
-        if (task->stopped != GBX_OK)
-            engine_terminate();
-    }
+    task_postpone(cell, now_ns() - paused_at);
+    if (ran)
+        task_resume(cell);
+    if (task != NULL && task->stopped != GBX_OK)
+        engine_terminate();
 }
 
 const struct engine_hooks cell_hooks = {

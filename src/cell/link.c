@@ -1,6 +1,7 @@
 /* link.c - frames between the cell and its host. */
 #include "cell/cell.h"
 
+#include "base/check.h"
 #include "base/clock.h"
 
 #include <stdlib.h>
@@ -19,6 +20,7 @@ queued_new(struct cell *cell)
             "no memory for a message of the host", span_of(NULL, 0));
     cell->spare = NULL;
     q->next = NULL;
+    q->stops = cell->stops;
     /* The body leaves the reader with the frame: more may be read while this one runs. */
     q->frame = cell->reader.frame;
     q->body = cell->reader.body;
@@ -42,6 +44,20 @@ queued_free(struct cell *cell, struct queued *q)
         free(q);
 }
 
+/* The host tells before a request how many terminations came before that. True: it was this. */
+static bool
+take_stops(struct cell *cell)
+{
+    struct msg_stopped m;
+
+    if (cell->reader.frame.type != MESSAGE_STOPPED)
+        return false;
+    GBX_CHECK(get_stopped(cell->reader.frame.body, &m) == GBX_OK);
+    cell->stops = m.count;
+    frame_next(&cell->reader);
+    return true;
+}
+
 /* Takes bytes out of the ring until a frame is whole. NULL: the ring is empty. */
 static struct queued *
 receive(struct cell *cell)
@@ -54,7 +70,7 @@ receive(struct cell *cell)
         if (n == 0)
             return NULL;
         channel_wake_host(&cell->channel, CHANNEL_WANTS_SPACE, cell->event_fd);
-        if (frame_reader_got(&cell->reader, n))
+        if (frame_reader_got(&cell->reader, n) && !take_stops(cell))
             return queued_new(cell);
     }
     /* The host is trusted: a broken stream is a bug of ours, or no memory. */
@@ -67,26 +83,37 @@ enqueue(struct cell *cell, struct queued *q)
 {
     *cell->last = q;
     cell->last = &q->next;
+    cell->urgent += is_urgent(&q->frame);
 }
 
-/* Where a frame may run: an answer for whom it is awaited; a settlement when no guest code is
- * on the stack; a request in the host function that sent it, or further out. */
+/* Where a frame may run: an answer for whom it is awaited, or when nobody waits for it any more;
+ * a settlement when no guest code is on the stack; a request in the host function that sent it,
+ * or further out; anywhere, what is urgent, and what runs nothing and may be needed inside. */
 static bool
 may_run(const struct cell *cell, const struct frame *frame)
 {
     if (frame->type == MESSAGE_ANSWER)
-        return frame->id == cell->awaited;
+        return frame->id == cell->awaited || table_get(&cell->callbacks, frame->id) == NULL;
     if (frame->type == MESSAGE_SETTLE)
         return cell->nesting == 0;
-    return frame->nesting >= cell->nesting;
+    return frame->nesting >= cell->nesting || frame->type == MESSAGE_CONTEXT_OPEN ||
+           is_urgent(frame);
 }
 
+static bool
+may_run_urgent(const struct cell *cell, const struct frame *frame)
+{
+    (void)cell;
+    return is_urgent(frame);
+}
+
+/* The first of the inbox that may run. */
 static struct queued *
-dequeue(struct cell *cell)
+dequeue(struct cell *cell, bool (*may)(const struct cell *cell, const struct frame *frame))
 {
     struct queued **at = &cell->first;
 
-    while (*at != NULL && !may_run(cell, &(*at)->frame))
+    while (*at != NULL && !may(cell, &(*at)->frame))
         at = &(*at)->next;
     struct queued *q = *at;
     if (q == NULL)
@@ -95,7 +122,14 @@ dequeue(struct cell *cell)
     if (q->next == NULL)
         cell->last = at;
     q->next = NULL;
+    cell->urgent -= is_urgent(&q->frame);
     return q;
+}
+
+bool
+link_urgent(const struct cell *cell)
+{
+    return cell->urgent > 0;
 }
 
 void
@@ -103,11 +137,15 @@ link_poll(struct cell *cell)
 {
     struct queued *q;
 
-    while (ring_used(&cell->channel.in) > 0 && (q = receive(cell)) != NULL) {
-        if (serve_urgent(cell, &q->frame))
-            queued_free(cell, q);
-        else
+    for (;;) {
+        while (ring_used(&cell->channel.in) > 0 && (q = receive(cell)) != NULL)
             enqueue(cell, q);
+        /* One by one: serving may send, and sending may queue more. */
+        if (cell->urgent == 0)
+            break;
+        q = dequeue(cell, may_run_urgent);
+        serve_urgent(cell, &q->frame);
+        queued_free(cell, q);
     }
     snapshot_reap(cell);
 }
@@ -116,12 +154,13 @@ void
 link_wait(struct cell *cell, uint64_t timeout_ns)
 {
     uint64_t start = now_ns(), spun = 0;
+    uint32_t wants = CHANNEL_WANTS_DATA | CHANNEL_WANTS_STOP;
     bool under_way = frame_reader_midway(&cell->reader);
 
-    if (!spinner_spin(&cell->spinner, &cell->channel, CHANNEL_WANTS_DATA, under_way, &spun) &&
+    if (!spinner_spin(&cell->spinner, &cell->channel, wants, under_way, &spun) &&
         spun < timeout_ns)
-        channel_cell_sleep(&cell->channel, CHANNEL_WANTS_DATA,
-            timeout_ns == UINT64_MAX ? UINT64_MAX : timeout_ns - spun);
+        channel_cell_sleep(
+            &cell->channel, wants, timeout_ns == UINT64_MAX ? UINT64_MAX : timeout_ns - spun);
     if (!under_way)
         spinner_learn(&cell->spinner, now_ns() - start);
 }
@@ -130,17 +169,14 @@ link_wait(struct cell *cell, uint64_t timeout_ns)
 static struct queued *
 ready(struct cell *cell)
 {
-    struct queued *q = dequeue(cell);
+    struct queued *q;
 
-    if (q != NULL)
+    if (cell->first != NULL && (q = dequeue(cell, may_run)) != NULL)
         return q;
     while (ring_used(&cell->channel.in) > 0 && (q = receive(cell)) != NULL) {
-        if (serve_urgent(cell, &q->frame))
-            queued_free(cell, q);
-        else if (may_run(cell, &q->frame))
+        if (may_run(cell, &q->frame))
             return q;
-        else
-            enqueue(cell, q);
+        enqueue(cell, q);
     }
     return NULL;
 }
@@ -201,6 +237,9 @@ link_send_with(struct cell *cell, struct span tail)
     send_bytes(cell, tail);
     ring_publish(&cell->channel.out);
     channel_wake_host(&cell->channel, CHANNEL_WANTS_DATA, cell->event_fd);
+    /* The alarm for it has come and gone while it could not be served. */
+    if (cell->urgent > 0 && cell->running)
+        engine_interrupt();
     /* A small buffer is kept, unless a frame was built meanwhile. */
     if (cell->out.p == NULL && out.capacity <= FRAME_KEPT_BYTES) {
         cell->out = out;

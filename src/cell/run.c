@@ -41,6 +41,7 @@ start(struct cell *cell, const struct cell_start *s)
     death_bind(&cell->channel);
     (void)prctl(PR_SET_NAME, "gbx-cell");
     cell->last = &cell->first;
+    cell->look_at_ns = UINT64_MAX;
     cell->event_fd = s->event_fd;
     cell->memory_limit_bytes = s->memory_limit_bytes;
     cell->out.max = MESSAGE_BYTES_MAX;
@@ -87,8 +88,6 @@ idle_timeout_ns(struct cell *cell)
 
     if (task_us != UINT64_MAX && task_us * 1000 < timeout)
         timeout = task_us * 1000;
-    if (cell->snapshot_child != 0 && timeout > SNAPSHOT_LOOK_US * 1000ull)
-        timeout = SNAPSHOT_LOOK_US * 1000ull;
     if (!cell->trimmed && timeout > TRIM_IDLE_US * 1000ull)
         timeout = TRIM_IDLE_US * 1000ull;
     return timeout;
@@ -103,7 +102,7 @@ cell_run(const struct cell_start *s)
     for (;;) {
         struct queued *q = link_next(cell, idle_timeout_ns(cell));
         if (q != NULL) {
-            serve(cell, &q->frame);
+            serve(cell, q);
             queued_free(cell, q);
             cell->trimmed = false;
         } else if (!cell->trimmed) {
@@ -118,9 +117,6 @@ cell_run(const struct cell_start *s)
             pump(cell);
         if (q != NULL && cell->tasks.live == 0 && cell->snapshot_child == 0)
             continue; /* the hot path: nothing can have expired */
-        if (atomic_load(&cell->channel.shared->stop) != atomic_load(&cell->stop_seen))
-            task_stop_all(cell);
-        task_expire(cell, GBX_OK);
-        snapshot_reap(cell);
+        task_look(cell);
     }
 }

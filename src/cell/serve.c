@@ -3,15 +3,26 @@
 
 #include "base/check.h"
 
+/* --- requests -------------------------------------------------------------------------------
+ */
+
 /* The task of a request, or NULL after having refused it. */
 static struct task *
-begin(struct cell *cell, uint32_t id, uint64_t wall_us, uint64_t cpu_us,
-    struct engine_outcome *out)
+begin(struct cell *cell, const struct queued *q, uint32_t context, uint64_t wall_us,
+    uint64_t cpu_us, struct engine_outcome *out)
 {
-    struct task *task = task_new(cell, id, wall_us, cpu_us);
+    struct task *task = task_new(cell, q->frame.id, wall_us, cpu_us);
 
     if (task == NULL) {
-        answer_failure(cell, id, GBX_ELIMIT, "too many calls are under way in this isolate");
+        answer_failure(
+            cell, q->frame.id, GBX_ELIMIT, "too many calls are under way in this isolate");
+        return NULL;
+    }
+    task->context = context;
+    task->stops = q->stops;
+    task->outer = cell->current; /* in whose time it would run */
+    if (task_check(cell, task) != GBX_OK) {
+        answer_stopped(cell, task);
         return NULL;
     }
     engine_outcome_init(out, VALUE_BYTES_MAX);
@@ -26,6 +37,12 @@ static void
 end(struct cell *cell, struct task *task, struct engine_outcome *out)
 {
     task_leave(cell, task);
+    if (task->stopped != GBX_OK) { /* what it came to in spite of that is not its result */
+        if (out->end == ENGINE_REFERENCE)
+            engine_reference_free(out->reference);
+        engine_abandon(task->handle);
+        out->end = ENGINE_TERMINATED;
+    }
     task_finish(cell, task, out);
     /* The buffer serves the next call, unless that has brought its own. */
     if (cell->value.p == NULL && out->value.capacity <= FRAME_KEPT_BYTES) {
@@ -37,10 +54,10 @@ end(struct cell *cell, struct task *task, struct engine_outcome *out)
 }
 
 static void
-serve_eval(struct cell *cell, uint32_t id, const struct msg_eval *m)
+serve_eval(struct cell *cell, const struct queued *q, const struct msg_eval *m)
 {
     struct engine_outcome out;
-    struct task *task = begin(cell, id, m->wall_us, m->cpu_us, &out);
+    struct task *task = begin(cell, q, m->context, m->wall_us, m->cpu_us, &out);
 
     if (task == NULL)
         return;
@@ -52,10 +69,10 @@ serve_eval(struct cell *cell, uint32_t id, const struct msg_eval *m)
 }
 
 static void
-serve_call(struct cell *cell, uint32_t id, const struct msg_call *m)
+serve_call(struct cell *cell, const struct queued *q, const struct msg_call *m)
 {
     struct engine_outcome out;
-    struct task *task = begin(cell, id, m->wall_us, m->cpu_us, &out);
+    struct task *task = begin(cell, q, m->context, m->wall_us, m->cpu_us, &out);
 
     if (task == NULL)
         return;
@@ -65,10 +82,10 @@ serve_call(struct cell *cell, uint32_t id, const struct msg_call *m)
 }
 
 static void
-serve_get(struct cell *cell, uint32_t id, const struct msg_get *m)
+serve_get(struct cell *cell, const struct queued *q, const struct msg_get *m)
 {
     struct engine_outcome out;
-    struct task *task = begin(cell, id, m->wall_us, m->cpu_us, &out);
+    struct task *task = begin(cell, q, m->context, m->wall_us, m->cpu_us, &out);
 
     if (task == NULL)
         return;
@@ -77,10 +94,10 @@ serve_get(struct cell *cell, uint32_t id, const struct msg_get *m)
 }
 
 static void
-serve_set(struct cell *cell, uint32_t id, const struct msg_set *m)
+serve_set(struct cell *cell, const struct queued *q, const struct msg_set *m)
 {
     struct engine_outcome out;
-    struct task *task = begin(cell, id, m->wall_us, m->cpu_us, &out);
+    struct task *task = begin(cell, q, m->context, m->wall_us, m->cpu_us, &out);
 
     if (task == NULL)
         return;
@@ -89,10 +106,10 @@ serve_set(struct cell *cell, uint32_t id, const struct msg_set *m)
 }
 
 static void
-serve_set_function(struct cell *cell, uint32_t id, const struct msg_set_function *m)
+serve_set_function(struct cell *cell, const struct queued *q, const struct msg_set_function *m)
 {
     struct engine_outcome out;
-    struct task *task = begin(cell, id, PUMP_WALL_US, 0, &out);
+    struct task *task = begin(cell, q, m->context, PUMP_WALL_US, 0, &out);
 
     if (task == NULL)
         return;
@@ -101,8 +118,9 @@ serve_set_function(struct cell *cell, uint32_t id, const struct msg_set_function
 }
 
 static void
-serve_settle(struct cell *cell, uint32_t id, const struct msg_settle *m)
+serve_settle(struct cell *cell, const struct queued *q, const struct msg_settle *m)
 {
+    uint32_t id = m->callback;
     struct task *task = table_remove(&cell->callbacks, id);
     struct engine_answer answer = {
         .kind = m->kind == ANSWER_THROW ? ENGINE_ANSWER_THROW : ENGINE_ANSWER_VALUE,
@@ -112,19 +130,20 @@ serve_settle(struct cell *cell, uint32_t id, const struct msg_settle *m)
         .promise = id,
     };
 
-    if (task == NULL)
-        return;
     /* What a stopped call left behind does not go on, or its deadline would be no deadline. */
-    if (task->stopped == GBX_OK) {
+    if (task != NULL && task_check(cell, task) == GBX_OK) {
         task_enter(cell, task);
         (void)engine_settle(id, &answer);
         task_leave(cell, task);
         if (cell->memory.passed)
             cell_die_of_memory(cell, buf_span(&task->stack));
-        if (task->stopped != GBX_OK && !task->answered)
-            answer_stopped(cell, task);
+        if (task->stopped != GBX_OK)
+            task_end(cell, task);
     }
-    task_unref(cell, task);
+    if (task != NULL)
+        task_unref(cell, task);
+    if (q->frame.id != 0)
+        answer_done(cell, q->frame.id);
 }
 
 static void
@@ -154,32 +173,31 @@ serve_collect(struct cell *cell, uint32_t id)
     engine_collect();
     if (cell->memory.passed)
         cell_die_of_memory(cell, span_of(NULL, 0));
-    put_result(
-        &cell->out, cell_tag(cell, id), &(struct msg_result){ .value = span_of(NULL, 0) });
-    link_send(cell);
+    answer_done(cell, id);
 }
 
 static void
-serve_context_open(struct cell *cell, uint32_t id, const struct msg_context_open *m)
+serve_context_open(struct cell *cell, const struct queued *q, const struct msg_context_open *m)
 {
+    uint32_t id = q->frame.id;
+
     if (engine_context_new(m->context)) {
-        put_result(
-            &cell->out, cell_tag(cell, id), &(struct msg_result){ .value = span_of(NULL, 0) });
-        link_send(cell);
+        answer_done(cell, id);
     } else {
         answer_failure(cell, id, GBX_ELIMIT, "the isolate has no room for another context");
     }
 }
 
 /* A CDP command may run guest code, without a limit of its own: the host that debugs a cell may
- * terminate it. It runs as a task all the same, so that further commands reach it. */
+ * terminate it. It runs as a task all the same, so that further commands reach it; within a call
+ * that runs, it is part of that. */
 static void
 serve_inspector(struct cell *cell, const struct msg_inspector_send *m)
 {
-    struct task *task = cell->current == NULL ? task_new(cell, 0, 0, 0) : NULL;
+    struct task *task = cell->running ? NULL : task_new(cell, 0, 0, 0);
 
     if (task != NULL) {
-        task->answered = true;
+        task->answered = task->apart = true;
         task_enter(cell, task);
     }
     engine_inspector_dispatch(m->session, m->json);
@@ -197,33 +215,17 @@ serve_inspector(struct cell *cell, const struct msg_inspector_send *m)
     GBX_CHECK(get_##name((frame)->body, &m) == GBX_OK)
 
 bool
-serve_urgent(struct cell *cell, const struct frame *frame)
+is_urgent(const struct frame *frame)
 {
     switch (frame->type) {
     case MESSAGE_STATISTICS:
-        serve_statistics(cell, frame->id);
+    case MESSAGE_INSPECTOR_OPEN:
+    case MESSAGE_INSPECTOR_SEND:
+    case MESSAGE_INSPECTOR_CLOSE:
         return true;
-    case MESSAGE_INSPECTOR_OPEN: {
-        DECODE(inspector_open, frame);
-        (void)engine_inspector_open(m.session);
-        return true;
-    }
-    case MESSAGE_INSPECTOR_SEND: {
-        DECODE(inspector_send, frame);
-        serve_inspector(cell, &m);
-        return true;
-    }
-    case MESSAGE_INSPECTOR_CLOSE: {
-        DECODE(inspector_close, frame);
-        engine_inspector_close(m.session);
-        return true;
-    }
-    case MESSAGE_SNAPSHOT: {
+    case MESSAGE_SNAPSHOT: { /* an attached one stops the guest, so it waits for its turn */
         DECODE(snapshot, frame);
-        if (m.background == 0)
-            return false; /* it stops the guest, so it waits for its turn */
-        snapshot_background(cell, frame->id);
-        return true;
+        return m.background != 0;
     }
     default:
         return false;
@@ -231,13 +233,68 @@ serve_urgent(struct cell *cell, const struct frame *frame)
 }
 
 void
-serve(struct cell *cell, const struct frame *frame)
+serve_urgent(struct cell *cell, const struct frame *frame)
 {
-#define CASE(NAME, name)                   \
-    case MESSAGE_##NAME: {                 \
-        DECODE(name, frame);               \
-        serve_##name(cell, frame->id, &m); \
-        break;                             \
+    switch (frame->type) {
+    case MESSAGE_STATISTICS:
+        serve_statistics(cell, frame->id);
+        break;
+    case MESSAGE_INSPECTOR_OPEN: {
+        DECODE(inspector_open, frame);
+        (void)engine_inspector_open(m.session);
+        break;
+    }
+    case MESSAGE_INSPECTOR_SEND: {
+        DECODE(inspector_send, frame);
+        serve_inspector(cell, &m);
+        break;
+    }
+    case MESSAGE_INSPECTOR_CLOSE: {
+        DECODE(inspector_close, frame);
+        engine_inspector_close(m.session);
+        break;
+    }
+    default:
+        snapshot_background(cell, frame->id);
+        break;
+    }
+}
+
+/* The orders: nothing is answered. */
+static void
+serve_order(struct cell *cell, const struct frame *frame)
+{
+    switch (frame->type) {
+    case MESSAGE_CONTEXT_CLOSE: {
+        DECODE(context_close, frame);
+        task_drop_context(cell, m.context);
+        engine_context_free(m.context);
+        break;
+    }
+    case MESSAGE_REFERENCE_CLOSE: {
+        DECODE(reference_close, frame);
+        engine_reference_free(m.reference);
+        break;
+    }
+    default: /* an ANSWER that nobody waits for any more */
+        break;
+    }
+}
+
+void
+serve(struct cell *cell, const struct queued *q)
+{
+    const struct frame *frame = &q->frame;
+
+    if (is_urgent(frame)) {
+        serve_urgent(cell, frame);
+        return;
+    }
+#define CASE(NAME, name)           \
+    case MESSAGE_##NAME: {         \
+        DECODE(name, frame);       \
+        serve_##name(cell, q, &m); \
+        break;                     \
     }
     switch (frame->type) {
         CASE(EVAL, eval)
@@ -247,23 +304,14 @@ serve(struct cell *cell, const struct frame *frame)
         CASE(SET_FUNCTION, set_function)
         CASE(SETTLE, settle)
         CASE(CONTEXT_OPEN, context_open)
-    case MESSAGE_CONTEXT_CLOSE: {
-        DECODE(context_close, frame);
-        engine_context_free(m.context);
-        break;
-    }
-    case MESSAGE_REFERENCE_CLOSE: {
-        DECODE(reference_close, frame);
-        engine_reference_free(m.reference);
-        break;
-    }
     case MESSAGE_COLLECT:
         serve_collect(cell, frame->id);
         break;
     case MESSAGE_SNAPSHOT:
         snapshot_attached(cell, frame->id);
         break;
-    default: /* an ANSWER that nobody waits for any more */
+    default:
+        serve_order(cell, frame);
         break;
     }
 #undef CASE

@@ -1,10 +1,16 @@
-/* task.c - requests and their budgets. */
+/* task.c - requests, their budgets, and how they end before their time. */
 #include "cell/cell.h"
 
 #include "base/check.h"
 #include "base/clock.h"
 
 #include <stdlib.h>
+
+static uint32_t
+stops_now(const struct cell *cell)
+{
+    return atomic_load(&cell->channel.shared->stop);
+}
 
 struct task *
 task_new(struct cell *cell, uint32_t id, uint64_t wall_us, uint64_t cpu_us)
@@ -14,6 +20,7 @@ task_new(struct cell *cell, uint32_t id, uint64_t wall_us, uint64_t cpu_us)
     if (task == NULL)
         return NULL;
     *task = (struct task){ .id = id, .refs = 1, .wall_us = wall_us, .cpu_us = cpu_us };
+    task->stops = stops_now(cell);
     task->wall_at_ns = wall_us == 0 ? UINT64_MAX : now_ns() + wall_us * 1000;
     task->cpu_left_ns = cpu_us == 0 ? UINT64_MAX : cpu_us * 1000;
     task->stack.max = CHANNEL_NOTE_STACK - 1;
@@ -22,6 +29,8 @@ task_new(struct cell *cell, uint32_t id, uint64_t wall_us, uint64_t cpu_us)
         free(task);
         return NULL;
     }
+    if (task->wall_at_ns < cell->look_at_ns)
+        cell->look_at_ns = task->wall_at_ns;
     return task;
 }
 
@@ -36,88 +45,181 @@ task_unref(struct cell *cell, struct task *task)
     free(task);
 }
 
-void
-task_enter(struct cell *cell, struct task *task)
+/* --- running -------------------------------------------------------------------------------- */
+
+/* What the task is nested in, as far as its deadlines go. */
+static struct task *
+around(const struct task *task)
 {
+    return task->apart ? NULL : task->outer;
+}
+
+/* A task in whose time `task` runs and whose deadline has passed, or NULL. */
+static const struct task *
+overdue(const struct task *task, uint64_t now)
+{
+    while (task != NULL && now < task->wall_at_ns)
+        task = around(task);
+    return task;
+}
+
+void
+task_resume(struct cell *cell)
+{
+    struct task *task = cell->current;
     uint64_t cpu_at = UINT64_MAX, wall_at = UINT64_MAX;
 
-    task->outer = cell->current;
-    cell->current = task;
+    GBX_CHECK(!cell->running);
     /* A nested request runs inside the deadline of the one that it interrupts. */
-    for (struct task *t = task; t != NULL; t = t->outer)
+    for (struct task *t = task; t != NULL; t = around(t))
         wall_at = t->wall_at_ns < wall_at ? t->wall_at_ns : wall_at;
     if (task->cpu_left_ns != UINT64_MAX) {
         task->entered_cpu_ns = watch_cpu_ns();
         cpu_at = task->entered_cpu_ns + task->cpu_left_ns;
     }
-    watch_arm(wall_at, cpu_at);
+    cell->running = true;
+    watch_arm(wall_at, cpu_at, task->stops);
     /* Something urgent may have come just before the watchdog could see that we run. */
-    if (ring_used(&cell->channel.in) > 0)
+    if (ring_used(&cell->channel.in) > 0 || link_urgent(cell))
         engine_interrupt();
+}
+
+void
+task_rest(struct cell *cell)
+{
+    struct task *task = cell->current;
+
+    GBX_CHECK(cell->running);
+    gbx_status reason = watch_disarm();
+    cell->running = false;
+    if (task->cpu_left_ns != UINT64_MAX) {
+        uint64_t used = watch_cpu_ns() - task->entered_cpu_ns;
+        task->cpu_left_ns = used < task->cpu_left_ns ? task->cpu_left_ns - used : 0;
+    }
+    if (reason != GBX_OK && task->stopped == GBX_OK) {
+        const struct task *late = reason == GBX_ETIMEOUT ? overdue(task, now_ns()) : NULL;
+        task->limit_us = late != NULL ? late->wall_us : task->cpu_us;
+        task->stopped = reason;
+    }
+}
+
+void
+task_enter(struct cell *cell, struct task *task)
+{
+    GBX_CHECK(!cell->running && !task->on_stack);
+    task->outer = cell->current;
+    task->on_stack = true;
+    cell->current = task;
+    task_resume(cell);
 }
 
 void
 task_leave(struct cell *cell, struct task *task)
 {
-    gbx_status reason = watch_disarm();
-
     GBX_CHECK(cell->current == task);
-    if (task->cpu_left_ns != UINT64_MAX) {
-        uint64_t used = watch_cpu_ns() - task->entered_cpu_ns;
-        task->cpu_left_ns = used < task->cpu_left_ns ? task->cpu_left_ns - used : 0;
-    }
-    /* Whoever stopped it, the watchdog or the wait for the host, V8 must not go on stopping. */
-    if (reason != GBX_OK || task->stopped != GBX_OK)
+    task_rest(cell);
+    /* Whoever stopped it, the watchdog or a hook, the engine must be able to go on. */
+    if (task->stopped != GBX_OK)
         engine_terminate_cancel();
-    if (reason != GBX_OK)
-        task->stopped = reason;
-    /* While it is the current one: it will be answered by whoever runs it. */
-    if (reason == GBX_ETERMINATED)
-        task_stop_all(cell);
     cell->current = task->outer;
+    task->outer = NULL;
+    task->on_stack = false;
 }
 
-void
-task_stop_all(struct cell *cell)
+/* --- ends ----------------------------------------------------------------------------------- */
+
+static void
+check(struct task *task, uint64_t now, uint32_t stops)
 {
-    atomic_store(&cell->stop_seen, atomic_load(&cell->channel.shared->stop));
-    for (struct task *t = cell->current; t != NULL; t = t->outer)
-        t->stopped = GBX_ETERMINATED;
-    task_expire(cell, GBX_ETERMINATED);
+    const struct task *late;
+
+    if (task->stopped != GBX_OK)
+        return;
+    if (task->stops != stops) {
+        task->stopped = GBX_ETERMINATED;
+    } else if ((late = overdue(task, now)) != NULL) {
+        task->stopped = GBX_ETIMEOUT;
+        task->limit_us = late->wall_us;
+    }
+}
+
+gbx_status
+task_check(struct cell *cell, struct task *task)
+{
+    check(task, now_ns(), stops_now(cell));
+    return task->stopped;
 }
 
 void
-task_expire(struct cell *cell, gbx_status all)
+task_end(struct cell *cell, struct task *task)
+{
+    if (task->answered || task->on_stack)
+        return;
+    answer_stopped(cell, task);
+}
+
+static void
+look_at_all(struct cell *cell, uint64_t now, uint32_t stops)
 {
     uint32_t cursor = 0, id;
-    uint64_t now = now_ns();
     struct task *task;
 
+    cell->look_at_ns = UINT64_MAX;
     while ((task = table_next(&cell->tasks, &cursor, &id)) != NULL) {
-        bool waits = !task->answered && task != cell->current;
-        for (struct task *t = cell->current; t != NULL; t = t->outer)
-            waits = waits && t != task;
-        if (!waits || (all == GBX_OK && now < task->wall_at_ns))
-            continue;
-        task->stopped = all != GBX_OK ? all : GBX_ETIMEOUT;
-        answer_stopped(cell, task);
+        check(task, now, stops);
+        if (task->stopped != GBX_OK)
+            task_end(cell, task);
+        else if (task->wall_at_ns < cell->look_at_ns)
+            cell->look_at_ns = task->wall_at_ns;
     }
+}
+
+void
+task_look(struct cell *cell)
+{
+    uint32_t stops = stops_now(cell);
+    uint64_t now = cell->look_at_ns == UINT64_MAX ? 0 : now_ns();
+
+    if (stops != cell->stops_looked || (cell->tasks.live > 0 && now >= cell->look_at_ns))
+        look_at_all(cell, now_ns(), stops);
+    cell->channel.stop_seen = cell->stops_looked = stops;
+    snapshot_reap(cell);
+}
+
+void
+task_drop_context(struct cell *cell, uint32_t context)
+{
+    uint32_t cursor = 0, id;
+    struct task *task;
+
+    while ((task = table_next(&cell->tasks, &cursor, &id)) != NULL)
+        if (task->context == context && !task->answered && !task->on_stack) {
+            task->stopped = GBX_EDISPOSED;
+            task_end(cell, task);
+        }
+}
+
+void
+task_postpone(struct cell *cell, uint64_t ns)
+{
+    uint32_t cursor = 0, id;
+    struct task *task;
+
+    while ((task = table_next(&cell->tasks, &cursor, &id)) != NULL)
+        if (task->wall_at_ns != UINT64_MAX)
+            task->wall_at_ns += ns;
 }
 
 uint64_t
 task_next_ns(struct cell *cell)
 {
-    uint32_t cursor = 0, id;
-    uint64_t first = UINT64_MAX;
-    struct task *task;
+    uint64_t left = UINT64_MAX;
 
-    if (cell->tasks.live == 0)
-        return UINT64_MAX;
-    while ((task = table_next(&cell->tasks, &cursor, &id)) != NULL)
-        if (!task->answered && task->wall_at_ns < first)
-            first = task->wall_at_ns;
-    if (first == UINT64_MAX)
-        return UINT64_MAX;
-    uint64_t now = now_ns();
-    return first > now ? first - now : 0;
+    if (cell->tasks.live > 0 && cell->look_at_ns != UINT64_MAX) {
+        uint64_t now = now_ns();
+        left = cell->look_at_ns > now ? cell->look_at_ns - now : 0;
+    }
+    if (cell->snapshot_child != 0 && left > SNAPSHOT_LOOK_US * 1000ull)
+        left = SNAPSHOT_LOOK_US * 1000ull;
+    return left;
 }

@@ -22,11 +22,11 @@
 #include <unistd.h>
 
 /* `state` is (generation << 2 | phase). Only the engine's thread starts a generation; the
- * watchdog may only turn ARMED into FIRING and FIRING into FIRED of the same one. */
+ * watchdog may only move between ARMED, FIRING and FIRED of the same one. */
 enum phase {
     IDLE,
     ARMED,
-    FIRING, /* the watchdog is calling the engine: disarming waits for it */
+    FIRING, /* the watchdog is calling the engine, or ending it: disarming waits for that */
     FIRED,
 };
 
@@ -35,6 +35,7 @@ static struct {
     clockid_t cpu_clock; /* of the engine's thread */
     _Atomic uint32_t state;
     _Atomic uint64_t wall_at_ns, cpu_at_ns;
+    _Atomic uint32_t stops;           /* terminations that don't mean what runs */
     _Atomic uint64_t sleeps_until_ns; /* on CLOCK_MONOTONIC; UINT64_MAX: until an alarm */
     _Atomic int32_t reason;           /* of the firing; a gbx_status */
     _Atomic bool waiting;             /* for the host */
@@ -50,7 +51,7 @@ watch_cpu_ns(void)
  */
 
 void
-watch_arm(uint64_t wall_at_ns, uint64_t cpu_at_ns)
+watch_arm(uint64_t wall_at_ns, uint64_t cpu_at_ns, uint32_t stops)
 {
     uint32_t state = atomic_load_explicit(&watch.state, memory_order_relaxed);
     uint64_t earliest = wall_at_ns;
@@ -58,6 +59,7 @@ watch_arm(uint64_t wall_at_ns, uint64_t cpu_at_ns)
     GBX_CHECK((state & 3) == IDLE);
     atomic_store_explicit(&watch.wall_at_ns, wall_at_ns, memory_order_relaxed);
     atomic_store_explicit(&watch.cpu_at_ns, cpu_at_ns, memory_order_relaxed);
+    atomic_store_explicit(&watch.stops, stops, memory_order_relaxed);
     if (cpu_at_ns != UINT64_MAX) {
         uint64_t used = watch_cpu_ns(), now = now_ns();
         uint64_t cpu_end = now + (cpu_at_ns > used ? cpu_at_ns - used : 0);
@@ -65,8 +67,10 @@ watch_arm(uint64_t wall_at_ns, uint64_t cpu_at_ns)
     }
     /* Sequentially consistent: either the watchdog sees ARMED, or we see how long it sleeps. */
     atomic_store(&watch.state, ((state | 3) + 1) | ARMED);
-    if (earliest < atomic_load(&watch.sleeps_until_ns))
-        channel_alarm(&watch.cell->channel);
+    struct channel *channel = &watch.cell->channel;
+    if (earliest < atomic_load(&watch.sleeps_until_ns) ||
+        atomic_load(&channel->shared->stop) != stops)
+        channel_alarm(channel);
 }
 
 gbx_status
@@ -137,7 +141,7 @@ verdict(uint64_t *look_ns)
     uint64_t now = now_ns();
 
     *look_ns = wall_at;
-    if (atomic_load(&watch.cell->channel.shared->stop) != atomic_load(&watch.cell->stop_seen))
+    if (atomic_load(&watch.cell->channel.shared->stop) != atomic_load(&watch.stops))
         return GBX_ETERMINATED;
     if (now >= wall_at)
         return GBX_ETIMEOUT;
@@ -152,6 +156,15 @@ verdict(uint64_t *look_ns)
     return GBX_OK;
 }
 
+/* Holds the engine's thread in the fired generation: disarming waits until `state` is `fired`
+ * again. False: it is over. */
+static bool
+hold(uint32_t fired)
+{
+    return atomic_compare_exchange_strong(
+        &watch.state, &(uint32_t){ fired }, (fired & ~3u) | FIRING);
+}
+
 /* Waits for the fired generation to end, ever less politely. `from_ns`: when it fired. */
 static void
 escalate(uint32_t fired, gbx_status reason, uint64_t from_ns)
@@ -164,13 +177,14 @@ escalate(uint32_t fired, gbx_status reason, uint64_t from_ns)
         /* Who waits for the host does not run. */
         if (atomic_load(&watch.waiting))
             kill_at = now + STOP_GRACE_US * 1000;
-        if (now >= kill_at)
+        if (now >= kill_at && hold(fired))
             death_note(reason, CHANNEL_NOTE_NONE, 0, 0,
                 "the script could not be interrupted, so its process was ended",
                 span_of(NULL, 0));
-        if (!terminated && now >= from_ns + STOP_STACK_US * 1000) {
+        if (!terminated && now >= from_ns + STOP_STACK_US * 1000 && hold(fired)) {
             reach_in(engine_terminate);
             terminated = true;
+            atomic_store(&watch.state, fired);
         }
         uint64_t look = terminated ? kill_at : from_ns + STOP_STACK_US * 1000;
         channel_alarm_sleep(&watch.cell->channel,

@@ -56,13 +56,14 @@ refused(const gbx_error *error)
 }
 
 static gbx_future *
-call_future(gbx_isolate *isolate, const gbx_call_options *options)
+call_future(gbx_isolate *isolate, uint32_t context, const gbx_call_options *options)
 {
     gbx_future *future = future_new(isolate, FUTURE_PLAIN);
 
-    if (!future
-             ->finished) /* a finished one may be the shared one, which is not ours to change */
+    if (!future->finished) { /* else it may be the shared one, which is not ours to change */
         future->by_reference = (options->flags & GBX_RESULT_REFERENCE) != 0;
+        future->context = context;
+    }
     return future;
 }
 
@@ -103,7 +104,7 @@ gbx_context_eval(
     if (o.file != NULL && strlen(o.file) > NAME_BYTES_MAX)
         return future_failed(
             GBX_EINVAL, "file name: longer than %d bytes", (int)NAME_BYTES_MAX);
-    gbx_future *future = call_future(isolate, &o);
+    gbx_future *future = call_future(isolate, context->id, &o);
     put_eval(&isolate->scratch->out, isolate_tag(isolate, future->id),
         &(struct msg_eval){ .context = context->id,
             .flags = o.flags,
@@ -129,7 +130,7 @@ call(gbx_isolate *isolate, uint32_t context, const char *path, uint32_t referenc
     if (count > ARGUMENTS_MAX)
         return future_failed(
             GBX_EINVAL, "%zu arguments, at most %d are allowed", count, ARGUMENTS_MAX);
-    gbx_future *future = call_future(isolate, &o);
+    gbx_future *future = call_future(isolate, context, &o);
     struct buf *out = &isolate->scratch->out;
     size_t frame = out->len;
     put_call(out, isolate_tag(isolate, future->id),
@@ -169,7 +170,8 @@ gbx_future *
 gbx_reference_call(gbx_reference *reference, const gbx_value *const *arguments, size_t count,
     const gbx_call_options *options)
 {
-    return call(reference->isolate, 0, NULL, reference->id, arguments, count, options);
+    return call(
+        reference->isolate, reference->context, NULL, reference->id, arguments, count, options);
 }
 
 gbx_future *
@@ -182,7 +184,7 @@ gbx_context_get(gbx_context *context, const char *path, const gbx_call_options *
     if (read_options(isolate, options, &o, &error) != GBX_OK ||
         check_path(path, &error) != GBX_OK)
         return refused(&error);
-    gbx_future *future = call_future(isolate, &o);
+    gbx_future *future = call_future(isolate, context->id, &o);
     put_get(&isolate->scratch->out, isolate_tag(isolate, future->id),
         &(struct msg_get){ .context = context->id,
             .flags = o.flags,
@@ -268,13 +270,13 @@ gbx_context_close(gbx_context *context)
 }
 
 gbx_reference *
-reference_new(gbx_isolate *isolate, uint32_t id)
+reference_new(gbx_isolate *isolate, uint32_t context, uint32_t id)
 {
     gbx_reference *reference = malloc(sizeof *reference);
 
     if (reference == NULL)
         return NULL;
-    *reference = (gbx_reference){ isolate, id };
+    *reference = (gbx_reference){ isolate, context, id };
     isolate_ref(isolate);
     return reference;
 }

@@ -32,20 +32,26 @@ resident_bytes(pid_t pid)
     return resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+uint64_t
+cell_cpu_us(const struct cell *cell)
+{
+    clockid_t clock;
+
+    return clock_getcpuclockid(cell->pid, &clock) == 0 ? clock_ns_of(clock) / 1000 : 0;
+}
+
 gbx_status
 gbx_isolate_usage(gbx_isolate *isolate, gbx_usage *out_usage)
 {
     gbx_usage usage = GBX_USAGE_INIT;
     uint32_t size = out_usage->size;
-    clockid_t clock;
 
     if (size < offsetof(gbx_usage, cpu_us))
         return GBX_EINVAL;
     if (isolate->cell == NULL)
         return GBX_EDISPOSED;
     usage.pid = (uint32_t)isolate->cell->pid;
-    if (clock_getcpuclockid(isolate->cell->pid, &clock) == 0)
-        usage.cpu_us = clock_ns_of(clock) / 1000;
+    usage.cpu_us = cell_cpu_us(isolate->cell);
     uint64_t resident = resident_bytes(isolate->cell->pid);
     if (resident != 0)
         isolate->resident_bytes = resident;
@@ -59,7 +65,7 @@ gbx_isolate_usage(gbx_isolate *isolate, gbx_usage *out_usage)
 
 /* --- the certificate ------------------------------------------------------------------------ */
 
-/* The limit of the call that was running: of the open ones, the tightest. */
+/* The limit of the call that was running: of those that may be, the tightest. */
 static uint64_t
 running_limit(const gbx_isolate *isolate, gbx_status status)
 {
@@ -69,7 +75,7 @@ running_limit(const gbx_isolate *isolate, gbx_status status)
 
     while ((future = table_next(&isolate->futures, &cursor, &id)) != NULL) {
         uint64_t limit = status == GBX_ECPU ? future->cpu_us : future->wall_us;
-        if (limit != 0 && (tightest == 0 || limit < tightest))
+        if (limit != 0 && future_has_begun(future) && (tightest == 0 || limit < tightest))
             tightest = limit;
     }
     return tightest;

@@ -12,12 +12,14 @@ struct gbx_callback {
     uint32_t id;
     gbx_value **arguments; /* borrowed */
     size_t count;
+    uint64_t wall_us, cpu_us; /* limits of the call that it is part of */
     bool answered;
 };
 
 struct gbx_deferred {
     gbx_isolate *isolate; /* counted */
     uint32_t id;
+    uint64_t wall_us, cpu_us; /* limits of the call that made it */
 };
 
 gbx_future *
@@ -67,20 +69,8 @@ send_answer(
     (void)isolate_send(isolate);
 }
 
-static void
-send_settlement(gbx_isolate *isolate, uint32_t id, const char *name, const char *message)
-{
-    size_t len = message == NULL ? 0 : strlen(message);
-
-    if (len > EXCEPTION_TEXT_MAX)
-        len = EXCEPTION_TEXT_MAX;
-    put_settle(&isolate->scratch->out, isolate_tag(isolate, id),
-        &(struct msg_settle){
-            .kind = ANSWER_THROW, .name = span_text(name), .message = span_of(message, len) });
-    (void)isolate_send(isolate);
-}
-
-/* Appends the value that the message just put ends with, or takes the message back. */
+/* Appends the value that the message just put ends with, or takes the message back. NULL:
+ * undefined. */
 static gbx_status
 add_value(gbx_isolate *isolate, const gbx_value *value)
 {
@@ -94,7 +84,7 @@ add_value(gbx_isolate *isolate, const gbx_value *value)
         return status;
     }
     frame_last_end(out, 0, field);
-    return isolate_send(isolate);
+    return GBX_OK;
 }
 
 gbx_status
@@ -110,6 +100,8 @@ gbx_callback_return(gbx_callback *callback, const gbx_value *value)
     put_answer(&isolate->scratch->out, isolate_tag(isolate, callback->id),
         &(struct msg_answer){ .kind = ANSWER_VALUE });
     gbx_status status = add_value(isolate, value);
+    if (status == GBX_OK)
+        status = isolate_send(isolate);
     if (status != GBX_OK)
         send_answer(isolate, callback->id, ANSWER_THROW, "Error", gbx_strstatus(status));
     return status;
@@ -134,7 +126,8 @@ gbx_callback_defer(gbx_callback *callback, gbx_deferred **out_deferred)
     if (deferred == NULL)
         return GBX_ENOMEM;
     callback->answered = true;
-    *deferred = (gbx_deferred){ callback->isolate, callback->id };
+    *deferred =
+        (gbx_deferred){ callback->isolate, callback->id, callback->wall_us, callback->cpu_us };
     isolate_ref(deferred->isolate);
     send_answer(callback->isolate, callback->id, ANSWER_PROMISE, NULL, NULL);
     *out_deferred = deferred;
@@ -148,6 +141,49 @@ deferred_free(gbx_deferred *deferred)
     free(deferred);
 }
 
+/* A settlement is a request of its own: the guest's code that waited for it runs then, within the
+ * limits of the call that made the promise. Nobody waits for its end but the host's deadlines. */
+static gbx_future *
+settlement_new(const gbx_deferred *deferred)
+{
+    gbx_future *future = future_new(deferred->isolate, FUTURE_SETTLEMENT);
+
+    if (!future->finished) {
+        future->nesting = 0; /* it runs when the guest's stack is empty, wherever we are */
+        future->forgotten = true;
+        future_limit(future, deferred->wall_us, deferred->cpu_us);
+    }
+    return future;
+}
+
+/* Sends what was put. A settlement must not get lost: it goes out without a future if it must. */
+static void
+settlement_send(gbx_isolate *isolate, gbx_future *future)
+{
+    if (!future->finished) {
+        (void)future_send(isolate, future);
+    } else {
+        gbx_future_free(future);
+        (void)isolate_send(isolate);
+    }
+}
+
+static void
+settle_with_error(gbx_isolate *isolate, gbx_future *future, uint32_t id, const char *name,
+    const char *message)
+{
+    size_t len = message == NULL ? 0 : strlen(message);
+
+    if (len > EXCEPTION_TEXT_MAX)
+        len = EXCEPTION_TEXT_MAX;
+    put_settle(&isolate->scratch->out, (struct frame_tag){ .id = future->id },
+        &(struct msg_settle){ .callback = id,
+            .kind = ANSWER_THROW,
+            .name = span_text(name),
+            .message = span_of(message, len) });
+    settlement_send(isolate, future);
+}
+
 gbx_status
 gbx_deferred_resolve(gbx_deferred *deferred, const gbx_value *value)
 {
@@ -155,11 +191,14 @@ gbx_deferred_resolve(gbx_deferred *deferred, const gbx_value *value)
     gbx_status status = GBX_OK;
 
     if (isolate->cell != NULL) {
-        put_settle(&isolate->scratch->out, isolate_tag(isolate, deferred->id),
-            &(struct msg_settle){ .kind = ANSWER_VALUE });
+        gbx_future *future = settlement_new(deferred);
+        put_settle(&isolate->scratch->out, (struct frame_tag){ .id = future->id },
+            &(struct msg_settle){ .callback = deferred->id, .kind = ANSWER_VALUE });
         status = add_value(isolate, value);
-        if (status != GBX_OK)
-            send_settlement(isolate, deferred->id, "Error", gbx_strstatus(status));
+        if (status == GBX_OK)
+            settlement_send(isolate, future);
+        else
+            settle_with_error(isolate, future, deferred->id, "Error", gbx_strstatus(status));
     }
     deferred_free(deferred);
     return status;
@@ -171,7 +210,8 @@ gbx_deferred_reject(gbx_deferred *deferred, const char *name, const char *messag
     if (deferred == NULL)
         return;
     if (deferred->isolate->cell != NULL)
-        send_settlement(deferred->isolate, deferred->id, name, message);
+        settle_with_error(
+            deferred->isolate, settlement_new(deferred), deferred->id, name, message);
     deferred_free(deferred);
 }
 
@@ -184,7 +224,12 @@ function_call(gbx_isolate *isolate, uint32_t callback_id, struct function *funct
     gbx_callback callback = {
         .isolate = isolate, .id = callback_id, .arguments = arguments, .count = count
     };
+    const gbx_future *running = future_running(isolate);
 
+    if (running != NULL) {
+        callback.wall_us = running->wall_us;
+        callback.cpu_us = running->cpu_us;
+    }
     (void)snprintf(isolate->last_function, sizeof isolate->last_function, "%s", function->name);
     isolate_ref(isolate);
     isolate->nesting++;
@@ -200,10 +245,10 @@ function_call(gbx_isolate *isolate, uint32_t callback_id, struct function *funct
 }
 
 void
-function_closed(gbx_isolate *isolate, uint32_t callback_id)
+function_refused(
+    gbx_isolate *isolate, uint32_t callback_id, const char *name, const char *message)
 {
-    send_answer(isolate, callback_id, ANSWER_THROW, "Error",
-        "the context of this host function has been closed");
+    send_answer(isolate, callback_id, ANSWER_THROW, name, message);
 }
 
 gbx_isolate *

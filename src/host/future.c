@@ -50,6 +50,8 @@ future_new(gbx_isolate *isolate, enum future_kind kind)
                 isolate->has_died ? isolate->death_message : gbx_strstatus(GBX_EDISPOSED));
         return dead;
     }
+    if (isolate->queued_bytes > OUTGOING_BYTES_MAX && kind != FUTURE_SETTLEMENT)
+        return closed_future(GBX_ELIMIT, "too much waits to be read by the cell");
     gbx_future *future = calloc(1, sizeof *future);
     if (future == NULL)
         return &no_memory;
@@ -62,9 +64,109 @@ future_new(gbx_isolate *isolate, enum future_kind kind)
     future->status = GBX_EBUSY;
     future->kill_at_us = future->cpu_kill_us = UINT64_MAX;
     future->isolate = isolate;
+    future->nesting = isolate->nesting;
+    future->urgent = kind == FUTURE_STATISTICS;
     isolate_ref(isolate);
     return future;
 }
+
+/* --- turns ----------------------------------------------------------------------------------
+ *
+ * A cell takes requests one after the other, and a request's clock runs from its turn on. What
+ * is behind another in line cannot have begun before that has finished or was overtaken (it may
+ * wait for a promise), so until then the host does not count its time. Host functions nest, and
+ * each nesting has a line of its own.
+ */
+
+/* Arms the host's own deadline behind the cell's watchdog. */
+static void
+arm(gbx_future *future)
+{
+    gbx_isolate *isolate = future->isolate;
+
+    if (future->wall_us == 0 && future->cpu_us == 0)
+        return;
+    uint64_t now = now_us(), first = UINT64_MAX;
+    if (future->wall_us != 0)
+        first = future->kill_at_us = now + future->wall_us + STOP_KILL_US;
+    if (future->cpu_us != 0) {
+        future->cpu_kill_us = cell_cpu_us(isolate->cell) + future->cpu_us + STOP_KILL_US;
+        if (now + future->cpu_us + STOP_KILL_US < first)
+            first = now + future->cpu_us + STOP_KILL_US;
+    }
+    if (first < isolate->next_kill_us)
+        isolate->next_kill_us = first;
+    if (isolate->runtime != NULL)
+        runtime_alarm(isolate->runtime, first);
+}
+
+static void
+line_join(gbx_future *future)
+{
+    struct line *line = &future->isolate->lines[future->nesting];
+
+    future->in_line = true;
+    future->before = line->last;
+    if (line->last != NULL)
+        line->last->behind = future;
+    else
+        line->first = future;
+    line->last = future;
+    if (line->first == future)
+        arm(future);
+}
+
+/* Takes the first one out; the next one's turn begins. */
+static void
+line_pass(struct line *line)
+{
+    gbx_future *first = line->first;
+
+    line->first = first->behind;
+    first->in_line = false;
+    first->behind = NULL;
+    if (line->first == NULL) {
+        line->last = NULL;
+        return;
+    }
+    line->first->before = NULL;
+    if (line->first->isolate->cell != NULL)
+        arm(line->first);
+}
+
+/* Everything before it in line has been overtaken, and so has begun. */
+static void
+line_leave(gbx_future *future)
+{
+    struct line *line = &future->isolate->lines[future->nesting];
+
+    while (future->in_line)
+        line_pass(line);
+}
+
+const gbx_future *
+future_running(const gbx_isolate *isolate)
+{
+    return isolate->lines[isolate->nesting].first;
+}
+
+bool
+future_has_begun(const gbx_future *future)
+{
+    return !future->in_line || future->before == NULL;
+}
+
+bool
+future_is_stuck(const gbx_future *future)
+{
+    uint32_t nesting = future->isolate->nesting;
+
+    if (future->urgent || nesting == 0)
+        return false;
+    return future->nesting < nesting || (future->nesting == nesting && future->promised);
+}
+
+/* --- the end ---------------------------------------------------------------------------- */
 
 static void
 destroy(gbx_future *future)
@@ -82,6 +184,7 @@ future_finish(gbx_future *future, gbx_status status, const gbx_error *error, gbx
     gbx_isolate *isolate = future->isolate;
 
     GBX_CHECK(!future->finished);
+    line_leave(future);
     (void)table_remove(&isolate->futures, future->id);
     future->id = 0;
     future->isolate = NULL;
@@ -121,6 +224,8 @@ future_send(gbx_isolate *isolate, gbx_future *future)
         gbx_error error = GBX_ERROR_INIT;
         (void)fail(&error, status, "cannot send the request: %s", gbx_strstatus(status));
         future_finish(future, status, &error, NULL, NULL);
+    } else if (!future->finished && !future->urgent) {
+        line_join(future);
     }
     return future;
 }
@@ -128,27 +233,10 @@ future_send(gbx_isolate *isolate, gbx_future *future)
 void
 future_limit(gbx_future *future, uint64_t wall_us, uint64_t cpu_us)
 {
-    gbx_isolate *isolate = future->isolate;
-
-    if (isolate == NULL || (wall_us == 0 && cpu_us == 0))
+    if (future->finished) /* it may be the shared one, which is not ours to change */
         return;
-    uint64_t now = now_us(), first = UINT64_MAX;
     future->wall_us = wall_us;
     future->cpu_us = cpu_us;
-    if (wall_us != 0) {
-        first = future->kill_at_us = now + wall_us + STOP_KILL_US;
-    }
-    if (cpu_us != 0) {
-        gbx_usage usage = GBX_USAGE_INIT;
-        if (gbx_isolate_usage(isolate, &usage) == GBX_OK)
-            future->cpu_kill_us = usage.cpu_us + cpu_us + STOP_KILL_US;
-        if (now + cpu_us + STOP_KILL_US < first)
-            first = now + cpu_us + STOP_KILL_US;
-    }
-    if (first < isolate->next_kill_us)
-        isolate->next_kill_us = first;
-    if (isolate->runtime != NULL)
-        runtime_alarm(isolate->runtime, first);
 }
 
 /* --- public ---------------------------------------------------------------------------------
@@ -169,15 +257,23 @@ gbx_future_status(const gbx_future *future, gbx_error *error)
 gbx_status
 gbx_future_wait(gbx_future *future, int64_t timeout_us, gbx_error *error)
 {
-    if (!future->finished) {
-        gbx_isolate *isolate = future->isolate;
-        uint64_t until = timeout_us < 0 ? UINT64_MAX : now_us() + (uint64_t)timeout_us;
+    if (future->finished)
+        return gbx_future_status(future, error);
 
-        isolate_ref(isolate);
-        (void)isolate_pump(isolate, &future->finished, until);
-        isolate_unref(isolate);
-    }
-    return gbx_future_status(future, error);
+    gbx_isolate *isolate = future->isolate;
+    uint64_t until = timeout_us < 0 ? UINT64_MAX : now_us() + (uint64_t)timeout_us;
+    isolate_ref(isolate);
+    future->waits++;
+    isolate_pump(isolate, future, until);
+    future->waits--;
+    isolate_unref(isolate);
+    gbx_status status = gbx_future_status(future, error);
+    if (status == GBX_EBUSY && future_is_stuck(future))
+        status = fail(error, GBX_EINVAL,
+            "the call cannot end before the host function has returned that waits for it");
+    if (future->freed)
+        gbx_future_free(future);
+    return status;
 }
 
 void
@@ -223,6 +319,11 @@ gbx_future_free(gbx_future *future)
 {
     if (future == NULL || future == &no_memory)
         return;
+    if (future->waits > 0) { /* a callback frees what is waited for */
+        future->freed = true;
+        future->callback = NULL;
+        return;
+    }
     if (future->finished) {
         destroy(future);
     } else {

@@ -99,6 +99,7 @@ struct gbx_runtime {
     struct template *templates;
     struct scratch *scratch;      /* counted */
     struct gbx_isolate *isolates; /* alive or not, open; doubly linked */
+    uint32_t awake;               /* of them, whose bell is off */
 };
 
 /* A runtime without a process, to be closed with gbx_runtime_close() (runtime.c). */
@@ -151,7 +152,16 @@ struct gbx_isolate {
     uint64_t queued_bytes;
     struct spinner spinner;
     uint32_t nesting; /* host functions on the stack for this isolate */
-    uint32_t pumping; /* pumps on the stack: the bell stays off */
+    uint32_t pumping; /* pumps on the stack */
+    bool awake;       /* the bell is off: it is being served; counts in runtime->awake */
+    /* Its cell's first page, mapped until it is closed, also when the cell has died:
+     * gbx_isolate_terminate() may be called at any time. Nothing else in here is good. */
+    struct channel bell;
+    uint32_t stops_told; /* terminations that the cell knows came before what it is sent */
+    /* Requests whose turn has not passed yet, by the nesting in which they were made. */
+    struct line {
+        struct gbx_future *first, *last;
+    } lines[NESTING_MAX + 1];
 
     gbx_status killed_for; /* why we killed it; GBX_OK: we did not */
     char killed_why[128];
@@ -173,17 +183,22 @@ void isolate_unref(struct gbx_isolate *isolate);
 /* Takes in what the cell sent and sends what waits. Runs callbacks. False: nothing was there.
  */
 bool isolate_service(struct gbx_isolate *isolate);
-/* The same until nothing is there, for an isolate that ends: bounded, should a cell never stop. */
+/* Takes what had come when it was called. What goes on writing does not hold us. */
 void isolate_take_last(struct gbx_isolate *isolate);
-/* Sends isolate->out, now or when there is room, and empties it. GBX_OK, GBX_EDISPOSED,
- * GBX_ELIMIT, GBX_ENOMEM (it was past its maximum: GBX_ETOOBIG). */
+/* Sends scratch->out, now or when there is room, and empties it. GBX_OK, GBX_EDISPOSED,
+ * GBX_ENOMEM (it was past its maximum: GBX_ETOOBIG). */
 gbx_status isolate_send(struct gbx_isolate *isolate);
 /* Makes a running script look at what was sent. */
 void isolate_urge(struct gbx_isolate *isolate);
-/* Waits for one isolate until `done`, a death, or the time on now_us(). False: time. */
-bool isolate_pump(struct gbx_isolate *isolate, const bool *done, uint64_t until_us);
-/* Turns the bell on before the caller's loop sleeps. */
+/* Waits for one isolate until a future is finished, cannot finish, or the time on now_us(). */
+void isolate_pump(
+    struct gbx_isolate *isolate, const struct gbx_future *future, uint64_t until_us);
+/* Turns the bell off: it is served now. Turns it on before a loop of the caller's sleeps: unless
+ * a pump is on the stack; in any case. */
+void isolate_set_awake(struct gbx_isolate *isolate, bool awake);
+void isolate_wake(struct gbx_isolate *isolate);
 void isolate_rest(struct gbx_isolate *isolate);
+void isolate_listen(struct gbx_isolate *isolate);
 /* Kills its cell for a reason; the certificate is written at once. */
 void isolate_condemn(struct gbx_isolate *isolate, gbx_status why, const char *text);
 /* Its process has ended. */
@@ -196,6 +211,8 @@ void isolate_leave(struct gbx_isolate *isolate);
 void isolate_finish_all(struct gbx_isolate *isolate, gbx_status status, const gbx_error *error);
 /* Fills the death certificate (death.c). Its cell is still there, and has ended or is about to. */
 void death_certify(struct gbx_isolate *isolate, gbx_error *error);
+/* CPU time of its cell; 0: unknown. */
+uint64_t cell_cpu_us(const struct cell *cell);
 struct frame_tag isolate_tag(const struct gbx_isolate *isolate, uint32_t id);
 
 /* One message of a cell (receive.c): the only place that believes one. False: the isolate has
@@ -209,6 +226,7 @@ enum future_kind {
     FUTURE_PLAIN,
     FUTURE_STATISTICS, /* answered by STATISTICS_REPLY */
     FUTURE_SNAPSHOT,   /* the cell's part of a snapshot */
+    FUTURE_SETTLEMENT, /* of a promise of the guest; nobody holds it */
     FUTURE_LOCAL,      /* finished by the host; nothing that a cell says answers it */
 };
 
@@ -218,6 +236,14 @@ struct gbx_future {
     uint8_t kind;
     bool finished, forgotten;
     bool by_reference; /* the answer must be a reference, else a value */
+    bool promised;     /* it waits for a promise of the guest */
+    uint32_t context;  /* that it runs code in; 0: none */
+    bool urgent;       /* answered at any time: takes no turn */
+    bool freed;        /* by its owner, while waits for it are on the stack */
+    uint32_t waits;
+    uint32_t nesting;                   /* of host functions when it was made */
+    struct gbx_future *before, *behind; /* in its line */
+    bool in_line;
     gbx_status status;
     gbx_value *value;
     struct gbx_reference *reference;
@@ -236,10 +262,16 @@ struct gbx_future *future_failed(gbx_status status, const char *format, ...)
 /* Finishes it and calls back. `value` and `reference` are taken. */
 void future_finish(struct gbx_future *future, gbx_status status, const gbx_error *error,
     gbx_value *value, struct gbx_reference *reference);
-/* Sends isolate->out for a future, or finishes it with what went wrong. */
+/* Sends scratch->out for a future, or finishes it with what went wrong. */
 struct gbx_future *future_send(struct gbx_isolate *isolate, struct gbx_future *future);
-/* Arms the host's own deadline behind the cell's watchdog. 0: no limit. */
+/* Limits for which the host stands behind the cell's watchdog, from its turn on. 0: none. */
 void future_limit(struct gbx_future *future, uint64_t wall_us, uint64_t cpu_us);
+/* The request whose turn it is in the innermost host function, or NULL. */
+const struct gbx_future *future_running(const struct gbx_isolate *isolate);
+/* Its turn has come: the cell may be running it. */
+bool future_has_begun(const struct gbx_future *future);
+/* It cannot finish before the host function has returned that waits for it. */
+bool future_is_stuck(const struct gbx_future *future);
 
 /* --- the rest -------------------------------------------------------------------------------
  */
@@ -252,6 +284,7 @@ struct gbx_context {
 
 struct gbx_reference {
     struct gbx_isolate *isolate; /* counted */
+    uint32_t context;            /* whose value it is */
     uint32_t id;                 /* the cell's number */
 };
 
@@ -272,13 +305,14 @@ struct gbx_inspector {
 /* Runs the host function that a CALLBACK asks for and sends its ANSWER. */
 void function_call(struct gbx_isolate *isolate, uint32_t callback, struct function *function,
     gbx_value **arguments, size_t count);
-/* ... or that its context is closed. */
-void function_closed(struct gbx_isolate *isolate, uint32_t callback);
+/* ... or sends an error in its place. */
+void function_refused(
+    struct gbx_isolate *isolate, uint32_t callback, const char *name, const char *message);
 
 /* The cell says that a debugger holds it. False: it cannot be, there is none. */
 bool isolate_paused(struct gbx_isolate *isolate, bool paused);
 
-struct gbx_reference *reference_new(struct gbx_isolate *isolate, uint32_t id);
+struct gbx_reference *reference_new(struct gbx_isolate *isolate, uint32_t context, uint32_t id);
 
 /* A piece of the snapshot under way, a stretch of the background child's stream, the end. */
 bool snapshot_piece(struct gbx_isolate *isolate, uint32_t request, struct span piece);

@@ -50,6 +50,7 @@ isolate_free(gbx_isolate *isolate)
     table_done(&isolate->inspectors);
     frame_reader_done(&isolate->reader);
     scratch_unref(isolate->scratch);
+    channel_unmap(&isolate->bell);
     free(isolate->context);
     free(isolate);
 }
@@ -82,6 +83,9 @@ drop_cell(gbx_isolate *isolate)
     struct cell *cell = isolate->cell;
 
     isolate->cell = NULL;
+    isolate_set_awake(isolate, false);
+    channel_unmap_rings(&isolate->bell);
+    cell->channel.map = NULL; /* the first page is the isolate's */
     cell->isolate = NULL;
     cell_free(cell);
 }
@@ -140,13 +144,12 @@ isolate_watch_snapshot(gbx_isolate *isolate)
 static bool
 cpu_passed(gbx_isolate *isolate, const gbx_future *future, uint64_t now, uint64_t *next)
 {
-    gbx_usage usage = GBX_USAGE_INIT;
-
-    if (future->cpu_kill_us == UINT64_MAX || gbx_isolate_usage(isolate, &usage) != GBX_OK)
+    if (future->cpu_kill_us == UINT64_MAX)
         return false;
-    if (usage.cpu_us >= future->cpu_kill_us)
+    uint64_t used = cell_cpu_us(isolate->cell);
+    if (used >= future->cpu_kill_us)
         return true;
-    uint64_t at = now + (future->cpu_kill_us - usage.cpu_us);
+    uint64_t at = now + (future->cpu_kill_us - used);
     *next = at < *next ? at : *next;
     return false;
 }
@@ -193,6 +196,7 @@ isolate_leave(gbx_isolate *isolate)
         isolate->runtime->isolates = isolate->next;
     if (isolate->next != NULL)
         isolate->next->previous = isolate->previous;
+    isolate_set_awake(isolate, false);
     isolate->runtime = NULL;
     if (isolate->cell != NULL) {
         drop_cell(isolate);
@@ -289,6 +293,7 @@ gbx_isolate_open(gbx_runtime *runtime, const gbx_isolate_options *options,
         return status;
     }
     isolate->cell->isolate = isolate;
+    isolate->bell = isolate->cell->channel;
     isolate->opened_us = now_us();
     isolate->runtime = runtime;
     isolate->next = runtime->isolates;
@@ -313,16 +318,14 @@ gbx_isolate_close(gbx_isolate *isolate)
 void
 gbx_isolate_terminate(gbx_isolate *isolate)
 {
-    /* Any thread, any time: reads what never changes while the isolate is open and lives, and
-     * touches only shared words. */
-    struct cell *cell = isolate->cell;
+    /* Any thread, any time: reads what never changes while the isolate is open, and touches
+     * only words of a page that stays mapped as long, also when the cell dies meanwhile. */
+    struct channel *bell = &isolate->bell;
 
-    if (cell == NULL)
-        return;
-    atomic_fetch_add(&isolate->stops, 1);
-    atomic_fetch_add(&cell->channel.shared->stop, 1);
-    channel_alarm(&cell->channel);
-    channel_wake_cell(&cell->channel, CHANNEL_WANTS_DATA | CHANNEL_WANTS_SPACE);
+    atomic_fetch_add(&bell->shared->stop, 1);
+    atomic_fetch_add(&isolate->stops, 1); /* after it: see tell_stops() */
+    channel_alarm(bell);
+    channel_wake_cell(bell, CHANNEL_WANTS_STOP);
 }
 
 gbx_future *

@@ -31,6 +31,7 @@ enum {
     PLAIN = 1u << FUTURE_PLAIN,
     STATISTICS = 1u << FUTURE_STATISTICS,
     SNAPSHOT = 1u << FUTURE_SNAPSHOT,
+    SETTLEMENT = 1u << FUTURE_SETTLEMENT,
 };
 
 /* A value of the cell; an empty one is undefined. */
@@ -52,7 +53,7 @@ read_value(gbx_isolate *isolate, struct span bytes, gbx_value **out)
 static bool
 on_result(gbx_isolate *isolate, const struct frame *frame, const struct msg_result *m)
 {
-    gbx_future *future = open_future(isolate, frame->id, PLAIN | SNAPSHOT);
+    gbx_future *future = open_future(isolate, frame->id, PLAIN | SNAPSHOT | SETTLEMENT);
     gbx_value *value;
 
     if (future == NULL)
@@ -77,7 +78,7 @@ on_reference(gbx_isolate *isolate, const struct frame *frame, const struct msg_r
 
     if (future == NULL || !future->by_reference || m->reference == 0)
         return broke(isolate, "a reference that nobody asked for");
-    gbx_reference *reference = reference_new(isolate, m->reference);
+    gbx_reference *reference = reference_new(isolate, future->context, m->reference);
     if (reference == NULL) {
         future_finish(future, GBX_ENOMEM, NULL, NULL, NULL);
         return true;
@@ -88,9 +89,11 @@ on_reference(gbx_isolate *isolate, const struct frame *frame, const struct msg_r
 
 /* What a request may fail with while its cell lives. */
 static bool
-may_fail_with(uint32_t status)
+may_fail_with(const gbx_isolate *isolate, const gbx_future *future, uint32_t status)
 {
     switch (-(int64_t)status) {
+    case GBX_EDISPOSED: /* the isolate's own context is never closed */
+        return future->context > 1 && table_get(&isolate->contexts, future->context) == NULL;
     case GBX_ETHROW:
     case GBX_ETIMEOUT:
     case GBX_ECPU:
@@ -140,7 +143,7 @@ on_failure(gbx_isolate *isolate, const struct frame *frame, const struct msg_fai
 
     if (future == NULL)
         return broke(isolate, "the failure of a request that is not open");
-    if (!may_fail_with(m->status))
+    if (!may_fail_with(isolate, future, m->status))
         return broke(isolate, "a failure that a cell may not report");
     if (m->value.len > 0 && !read_value(isolate, m->value, &value))
         return false;
@@ -182,15 +185,20 @@ on_callback(gbx_isolate *isolate, const struct frame *frame, const struct msg_ca
     if (isolate->ending)
         return true; /* nobody waits for the answer any more */
     if (function == NULL && table_had(&isolate->functions, m->function)) {
-        function_closed(isolate, frame->id); /* the guest could not know yet */
+        /* the guest could not know yet */
+        function_refused(
+            isolate, frame->id, "Error", "the context of this host function has been closed");
         return isolate->cell != NULL;
     }
     if (function == NULL)
         return broke(isolate, "a call of a host function that it was not given");
     if (m->count > ARGUMENTS_MAX || m->count > m->arguments.len / 4)
         return broke(isolate, "more arguments than their message holds");
-    if (isolate->nesting >= NESTING_MAX)
-        return broke(isolate, "host calls nested past their limit");
+    if (isolate->nesting >= NESTING_MAX) { /* calls that were stopped may still be under way */
+        function_refused(
+            isolate, frame->id, "RangeError", "too many host functions are under way");
+        return isolate->cell != NULL;
+    }
     gbx_value **arguments = calloc(m->count + 1u, sizeof *arguments);
     if (arguments == NULL)
         return broke(isolate, "no memory for the arguments of a call");
@@ -239,6 +247,18 @@ on_paused(gbx_isolate *isolate, const struct frame *frame, const struct msg_paus
     (void)frame;
     return (m->paused <= 1 && isolate_paused(isolate, m->paused != 0)) ||
            broke(isolate, "a debugger's pause without a debugger");
+}
+
+static bool
+on_pending(gbx_isolate *isolate, const struct frame *frame, const struct msg_pending *m)
+{
+    gbx_future *future = open_future(isolate, frame->id, PLAIN);
+
+    (void)m;
+    if (future == NULL)
+        return broke(isolate, "a promise for a request that is not open");
+    future->promised = true;
+    return true;
 }
 
 static bool
@@ -298,6 +318,7 @@ receive(gbx_isolate *isolate, const struct frame *frame)
         CASE(STATISTICS_REPLY, statistics_reply)
         CASE(SNAPSHOT_PIECE, snapshot_piece)
         CASE(PAUSED, paused)
+        CASE(PENDING, pending)
     default:
         return broke(isolate, "a message of the other direction");
     }

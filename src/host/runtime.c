@@ -69,13 +69,16 @@ on_timer(struct gbx_runtime *runtime)
 
     if (read(runtime->timer_fd, &ticks, sizeof ticks) < 0)
         return;
-    struct gbx_isolate *next;
-    for (struct gbx_isolate *i = runtime->isolates; i != NULL; i = next) {
+    /* Enforcing runs callbacks, which may close any isolate: then the round begins anew. What
+     * has been looked at by then answers at once. */
+    struct gbx_isolate *i = runtime->isolates;
+    while (i != NULL) {
         isolate_ref(i);
         uint64_t at = isolate_enforce(i, now);
         first = at < first ? at : first;
-        next = i->next;
+        struct gbx_isolate *next = i->runtime == runtime ? i->next : runtime->isolates;
         isolate_unref(i);
+        i = next;
     }
     timer_set(runtime, first);
 }
@@ -112,6 +115,7 @@ on_cell_event(struct cell *cell)
     if (isolate == NULL)
         return;
     isolate_ref(isolate);
+    isolate_wake(isolate);
     (void)isolate_service(isolate);
     isolate_rest(isolate);
     isolate_unref(isolate);
@@ -146,6 +150,10 @@ gbx_runtime_dispatch(gbx_runtime *runtime, int64_t timeout_us)
     uint64_t until = timeout_us < 0 ? UINT64_MAX : now_us() + (uint64_t)timeout_us;
 
     for (;;) {
+        /* Called in a callback: what is being served further down must ring, too. */
+        for (gbx_isolate *i = runtime->isolates; i != NULL && runtime->awake > 0; i = i->next)
+            if (i->awake)
+                isolate_listen(i);
         int wait_ms = -1;
         if (until != UINT64_MAX) {
             uint64_t now = now_us();

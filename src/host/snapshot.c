@@ -187,6 +187,7 @@ snapshot_abandon(gbx_isolate *isolate)
     gbx_error error = GBX_ERROR_INIT;
     gbx_status status = isolate->has_died ? isolate->death.status : GBX_EDISPOSED;
 
+    isolate->snapshot_request = 0;
     (void)fail(&error, status, "the isolate ended before its heap snapshot was written: %s",
         isolate->has_died ? isolate->death_message : gbx_strstatus(status));
     finish(isolate, status, &error);
@@ -345,9 +346,12 @@ gbx_heap_snapshot(gbx_isolate *isolate, const gbx_snapshot_options *options)
     gbx_future *request = future_new(isolate, FUTURE_SNAPSHOT);
     if (future->finished || request->finished) {
         snapshot_free(s);
+        if (!future->finished)
+            future_finish(future, request->status, request->error, NULL, NULL);
         gbx_future_free(request);
         return future;
     }
+    future->urgent = request->urgent = s->background;
     struct channel *channel = &isolate->cell->channel;
     atomic_store(&channel->shared->snapshot_stop, 0);
     /* A child that was given up may have left bytes behind. */
@@ -361,7 +365,11 @@ gbx_heap_snapshot(gbx_isolate *isolate, const gbx_snapshot_options *options)
     isolate->snapshot_request = request->id;
     put_snapshot(&isolate->scratch->out, isolate_tag(isolate, request->id),
         &(struct msg_snapshot){ .background = s->background });
-    gbx_future_free(future_send(isolate, request));
+    (void)future_send(isolate, request);
+    if (request->finished && isolate->snapshot == s)
+        finish(
+            isolate, fail(&error, request->status, "cannot ask for the heap snapshot"), &error);
+    gbx_future_free(request);
     isolate_urge(isolate);
     isolate_watch_snapshot(isolate);
     return future;

@@ -37,34 +37,23 @@ put_some(gbx_isolate *isolate, const struct buf *bytes, size_t *sent)
     return *sent == bytes->len;
 }
 
-gbx_status
-isolate_send(gbx_isolate *isolate)
+static gbx_status
+send_bytes(gbx_isolate *isolate, struct buf *out)
 {
-    struct buf *out = &isolate->scratch->out;
     size_t sent = 0;
 
-    if (isolate->cell == NULL || out->failed) {
-        gbx_status status = isolate->cell == NULL ? GBX_EDISPOSED : GBX_ETOOBIG;
-        out->len = 0;
-        out->failed = false;
-        return status;
-    }
     if (isolate->first_out == NULL && put_some(isolate, out, &sent)) {
         if (out->capacity > FRAME_KEPT_BYTES)
             buf_done(out);
         out->len = 0;
         return GBX_OK;
     }
-    if (sent == 0 && isolate->queued_bytes + out->len > OUTGOING_BYTES_MAX) {
-        out->len = 0;
-        return GBX_ELIMIT;
-    }
     struct outgoing *o = malloc(sizeof *o);
     if (o == NULL) {
         /* Half a message cannot be taken back. */
+        out->len = 0;
         if (sent > 0)
             isolate_condemn(isolate, GBX_ENOMEM, "no memory for the rest of a message");
-        out->len = 0;
         return GBX_ENOMEM;
     }
     *o = (struct outgoing){ .bytes = *out, .sent = sent };
@@ -72,9 +61,41 @@ isolate_send(gbx_isolate *isolate)
     *isolate->last_out = o;
     isolate->last_out = &o->next;
     isolate->queued_bytes += o->bytes.len - sent;
-    if (isolate->pumping == 0)
-        isolate_rest(isolate); /* the cell must ring when it has made room */
+    if (!isolate->awake)
+        isolate_listen(isolate); /* the cell must ring when it has made room */
     return GBX_OK;
+}
+
+/* A termination means what was sent before it: the cell must know what was sent after it. */
+static void
+tell_stops(gbx_isolate *isolate)
+{
+    struct buf out = { .max = FRAME_KEPT_BYTES };
+    /* Never ahead of the shared word, which the cell compares with what it is told. */
+    uint32_t stops = atomic_load(&isolate->stops);
+
+    if (stops == isolate->stops_told)
+        return;
+    put_stopped(&out, isolate_tag(isolate, 0), &(struct msg_stopped){ .count = stops });
+    if (!out.failed && send_bytes(isolate, &out) == GBX_OK)
+        isolate->stops_told = stops;
+    buf_done(&out);
+}
+
+gbx_status
+isolate_send(gbx_isolate *isolate)
+{
+    struct buf *out = &isolate->scratch->out;
+
+    if (isolate->cell != NULL)
+        tell_stops(isolate);
+    if (isolate->cell == NULL || out->failed) {
+        gbx_status status = isolate->cell == NULL ? GBX_EDISPOSED : GBX_ETOOBIG;
+        out->len = 0;
+        out->failed = false;
+        return status;
+    }
+    return send_bytes(isolate, out);
 }
 
 static bool
@@ -196,15 +217,39 @@ wants_of(const gbx_isolate *isolate)
 }
 
 void
-isolate_rest(gbx_isolate *isolate)
+isolate_set_awake(gbx_isolate *isolate, bool awake)
+{
+    if (isolate->runtime != NULL && isolate->awake != awake)
+        isolate->runtime->awake += awake ? 1u : -1u;
+    isolate->awake = awake;
+}
+
+void
+isolate_wake(gbx_isolate *isolate)
+{
+    isolate_set_awake(isolate, true);
+    if (isolate->cell != NULL)
+        channel_host_awake(&isolate->cell->channel);
+}
+
+void
+isolate_listen(gbx_isolate *isolate)
 {
     uint64_t one = 1;
 
+    isolate_set_awake(isolate, false);
     /* What came in the meantime rings our own bell: the next dispatch takes it. */
-    if (isolate->cell != NULL && isolate->pumping == 0 &&
+    if (isolate->cell != NULL &&
         channel_host_wants(&isolate->cell->channel, wants_of(isolate)) &&
         write(isolate->cell->event_fd, &one, sizeof one) < 0)
         return; /* full: rung already */
+}
+
+void
+isolate_rest(gbx_isolate *isolate)
+{
+    if (isolate->pumping == 0)
+        isolate_listen(isolate);
 }
 
 /* Sleeps until the cell rings or dies, or until `until_us`. */
@@ -249,32 +294,34 @@ time_is_up(gbx_isolate *isolate, uint64_t until_us)
     return now >= until_us;
 }
 
-bool
-isolate_pump(gbx_isolate *isolate, const bool *done, uint64_t until_us)
+void
+isolate_pump(gbx_isolate *isolate, const gbx_future *future, uint64_t until_us)
 {
     uint64_t started = 0, spun = 0;
     bool under_way = false; /* part of a message has been moved */
     unsigned turns = 0;
 
     isolate->pumping++;
-    if (isolate->cell != NULL)
-        channel_host_awake(&isolate->cell->channel);
-    while (!*done && isolate->cell != NULL) {
+    isolate_wake(isolate);
+    while (!future->finished && isolate->cell != NULL) {
+        if (!isolate->awake) /* a callback has dispatched */
+            isolate_wake(isolate);
         if (isolate_service(isolate)) {
             if (started != 0 && !under_way)
                 spinner_learn(&isolate->spinner, now_ns() - started);
             started = 0;
-            if (++turns % TURNS_PER_LOOK == 0 && !*done && time_is_up(isolate, until_us))
+            if (++turns % TURNS_PER_LOOK == 0 && !future->finished &&
+                time_is_up(isolate, until_us))
                 break;
             continue;
         }
-        if (isolate->cell == NULL || *done)
+        if (isolate->cell == NULL || future->finished || future_is_stuck(future))
             break;
         if (started == 0)
             started = now_ns();
         if (time_is_up(isolate, until_us))
             break;
-        if (isolate->cell == NULL || *done)
+        if (isolate->cell == NULL || future->finished)
             break;
         under_way = isolate->first_out != NULL || frame_reader_midway(&isolate->reader);
         if (!spinner_spin(&isolate->spinner, &isolate->cell->channel, wants_of(isolate),
@@ -283,5 +330,4 @@ isolate_pump(gbx_isolate *isolate, const bool *done, uint64_t until_us)
     }
     isolate->pumping--;
     isolate_rest(isolate);
-    return *done;
 }

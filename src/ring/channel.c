@@ -39,6 +39,7 @@ channel_map(struct channel *channel, int fd, bool host)
     struct channel_shared *shared = map;
 
     channel->map = base;
+    channel->map_bytes = CHANNEL_BYTES;
     channel->shared = shared;
     channel->note = (struct channel_note *)(void *)(base + NOTE_OFFSET);
     ring_init(host ? &channel->out : &channel->in, &shared->to_cell, bytes, RING_BYTES);
@@ -52,6 +53,15 @@ void
 channel_unmap(struct channel *channel)
 {
     if (channel->map != NULL)
-        (void)munmap(channel->map, CHANNEL_BYTES);
+        (void)munmap(channel->map, channel->map_bytes);
     channel->map = NULL;
+}
+
+void
+channel_unmap_rings(struct channel *channel)
+{
+    if (channel->map_bytes > NOTE_OFFSET)
+        (void)munmap(channel->map + NOTE_OFFSET, channel->map_bytes - NOTE_OFFSET);
+    channel->map_bytes = NOTE_OFFSET;
+    channel->note = NULL;
 }

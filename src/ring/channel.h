@@ -25,6 +25,7 @@ enum channel_wants {
     CHANNEL_WANTS_SPACE = 2,    /* room to write */
     CHANNEL_WANTS_SNAPSHOT = 4, /* host: something to read from the snapshot child;
                                  * snapshot child: room to write */
+    CHANNEL_WANTS_STOP = 8,     /* cell: a termination that it has not seen */
 };
 
 struct channel_shared {
@@ -64,9 +65,11 @@ enum channel_note_detail {
 struct channel {
     struct channel_shared *shared;
     struct channel_note *note;
-    uint8_t *map;         /* CHANNEL_BYTES */
+    uint8_t *map; /* owned */
+    size_t map_bytes;
     struct ring out, in;  /* this side's producer and consumer */
     struct ring snapshot; /* host: consumer; snapshot child: producer */
+    uint32_t stop_seen;   /* cell: value of shared->stop that has been looked at */
 };
 
 /* Makes the sealed memfd. -1 with errno. */
@@ -74,6 +77,8 @@ int channel_memory_new(void);
 /* Maps it. `host`: which side's ends to set up. False with errno. */
 bool channel_map(struct channel *channel, int fd, bool host);
 void channel_unmap(struct channel *channel);
+/* All of it but the first page, struct channel_shared. */
+void channel_unmap_rings(struct channel *channel);
 
 /* --- sleeping and waking (park.c) ----------------------------------------------------- */
 

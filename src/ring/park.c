@@ -34,6 +34,9 @@ channel_has(struct channel *channel, uint32_t wants)
     if ((wants & CHANNEL_WANTS_SNAPSHOT) != 0 &&
         (ring_used(&channel->snapshot) > 0 || channel->snapshot.lied))
         return true;
+    if ((wants & CHANNEL_WANTS_STOP) != 0 &&
+        atomic_load(&channel->shared->stop) != channel->stop_seen)
+        return true;
     return (wants & CHANNEL_WANTS_SPACE) != 0 &&
            (ring_room(&channel->out) > 0 || channel->out.lied);
 }

@@ -24,10 +24,13 @@ seconds_now(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-static void
-nap(void)
+void
+sleep_ms(long ms)
 {
-    (void)nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+    struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
+
+    while (nanosleep(&t, &t) != 0)
+        ;
 }
 
 /* --- nothing is left ------------------------------------------------------------------------ */
@@ -110,7 +113,7 @@ process_named(const char *name, int timeout_ms)
     pid_t pid;
 
     while ((pid = descendant(name, found)) == 0 && seconds_now() < until)
-        nap();
+        sleep_ms(1);
     return pid;
 }
 
@@ -129,7 +132,7 @@ expect_no_process(void)
             pid = descendant(NULL, name);
             cr_assert_fail("process %d (%s) is still there", (int)pid, name);
         }
-        nap();
+        sleep_ms(1);
     }
 }
 
@@ -260,6 +263,24 @@ start(gbx_context *context, const char *source, uint32_t flags)
     return gbx_context_eval(context, source, strlen(source), &options);
 }
 
+gbx_future *
+start_limited(gbx_context *context, const char *source, uint64_t timeout_us, uint64_t cpu_us)
+{
+    gbx_call_options options = GBX_CALL_OPTIONS_INIT;
+
+    options.timeout_us = timeout_us;
+    options.cpu_us = cpu_us;
+    return gbx_context_eval(context, source, strlen(source), &options);
+}
+
+void
+wait_until(gbx_future *open, const size_t *count, size_t wanted)
+{
+    while (*count < wanted)
+        cr_assert_eq(gbx_future_wait(open, 10000, NULL), GBX_EBUSY);
+    cr_assert_eq(*count, wanted);
+}
+
 void
 settle(gbx_future *future, gbx_status status)
 {
@@ -297,6 +318,23 @@ void
 give(gbx_context *context, const char *path, gbx_function function, void *data)
 {
     settle(gbx_context_set_function(context, path, function, data), GBX_OK);
+}
+
+gbx_status
+answer_number(gbx_callback *callback, double number)
+{
+    gbx_value *value = gbx_value_new_number(number);
+    gbx_status status = gbx_callback_return(callback, value);
+
+    gbx_value_free(value);
+    return status;
+}
+
+void
+expect_usable(const struct world *world)
+{
+    cr_assert_null(gbx_isolate_death(world->isolate));
+    cr_assert_eq(eval_number(world->context, "6 * 7"), 42);
 }
 
 double

@@ -52,6 +52,11 @@ void expect_failure(
 
 /* Starts an evaluation with GBX_CALL flags. */
 gbx_future *start(gbx_context *context, const char *source, uint32_t flags);
+/* The same with limits in microseconds; 0: the isolate's. */
+gbx_future *start_limited(
+    gbx_context *context, const char *source, uint64_t timeout_us, uint64_t cpu_us);
+/* Serves the isolate of an open future until `*count` is `wanted`. */
+void wait_until(gbx_future *open, const size_t *count, size_t wanted);
 /* Waits for a future, expects `status`, frees it. */
 void settle(gbx_future *future, gbx_status status);
 /* Waits, expects success, frees it, answers its value (owned by the caller). */
@@ -60,10 +65,16 @@ double settle_number(gbx_future *future);
 /* Gives the guest a host function and waits for that. */
 void give(gbx_context *context, const char *path, gbx_function function, void *data);
 
+/* For host functions: answers with a number. */
+gbx_status answer_number(gbx_callback *callback, double number);
+/* The isolate lives and does what it is told. */
+void expect_usable(const struct world *world);
+
 /* Of a value that must be a number, or a string that must be `text`. */
 double number_of(const gbx_value *value);
 void expect_string(const gbx_value *value, const char *text);
 
+void sleep_ms(long ms);
 /* Dispatches until `done`; fails the test after 60 s. */
 void dispatch_until(gbx_runtime *runtime, const bool *done);
 

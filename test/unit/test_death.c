@@ -113,10 +113,25 @@ Test(death, of_memory_tells_the_limit_and_what_was_counted)
     cr_assert_str_eq(death->stack, "    at f (a.js:1:2)");
 }
 
-Test(death, of_a_deadline_tells_the_tightest_limit_of_what_was_open)
+Test(death, of_a_deadline_tells_the_limit_of_what_ran)
+{
+    gbx_future *one = ask(5000000, 0), *two = ask(4000000, 0);
+
+    note(GBX_ETIMEOUT, 0, 0);
+    const gbx_death *death = end(NOTED);
+    cr_assert_eq(death->status, GBX_ETIMEOUT);
+    cr_assert_eq(death->limit, 5000000, "the turn of the other had not come");
+    gbx_future_free(one);
+    gbx_future_free(two);
+}
+
+Test(death, of_a_deadline_tells_the_tightest_limit_of_what_may_have_run)
 {
     gbx_future *one = ask(5000000, 0), *two = ask(4000000, 0), *three = ask(0, 0);
 
+    /* The last one is answered, so the others have begun and wait for promises. */
+    put_result(&f.out, tag(three->id), &(struct msg_result){ .no_empty_struct = 0 });
+    fake_cell_say(&f);
     note(GBX_ETIMEOUT, 0, 0);
     const gbx_death *death = end(NOTED);
     cr_assert_eq(death->status, GBX_ETIMEOUT);

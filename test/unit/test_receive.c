@@ -540,8 +540,10 @@ Test(receive, calls_nest_up_to_their_limit)
 {
     deep_function = give_function(gbx_isolate_context(f.isolate), call_deeper);
     say_callback(1, deep_function, 0, span_of(NULL, 0));
+    /* It is told no: its own count may be lower, when the host works on for calls that were
+     * stopped. */
     cr_assert_eq(calls, NESTING_MAX);
-    condemned(&f, "host calls nested past their limit");
+    still_trusted(&f);
 }
 
 /* A cell that is dead has nobody to answer: what lies in its ring calls nothing any more. */
