@@ -1,7 +1,7 @@
 /* limits.h - every constant that bounds something, with its unit and its reason.
  *
  * A number that two modules must agree on, or that a hostile cell could stretch, stands here
- * and nowhere else. Public ones are repeated in docs/limits.md, which is made from this file.
+ * and nowhere else.
  */
 #ifndef BASE_LIMITS_H
 #define BASE_LIMITS_H
@@ -98,33 +98,36 @@
 /* From the watchdog's interrupt to its TerminateExecution: time for a safe point at which the
  * guest's stack can be noted. Loops reach one within microseconds; a long builtin never does.
  */
-#define STOP_STACK_US     2000
+#define STOP_STACK_US      2000
 /* From there to the end of the process: time for a builtin to notice the termination. */
-#define STOP_GRACE_US     100000
+#define STOP_GRACE_US      100000
 /* And to SIGKILL from the host, which needs nobody's cooperation. */
-#define STOP_KILL_US      200000
+#define STOP_KILL_US       200000
 /* Stack of the watchdog thread. It calls clock_gettime, futex and V8's interrupt request. */
-#define WATCH_STACK_BYTES (64 * 1024)
+#define WATCH_STACK_BYTES  (64 * 1024)
 /* Wall clock for what V8 posts to itself (finalizers, wasm compilation): it belongs to no call,
  * and no guest code may run without a deadline. */
-#define PUMP_WALL_US      1000000
+#define PUMP_WALL_US       1000000
 /* Exit code of a cell that left a note. Below 128, and none that a C library uses. */
-#define CELL_EXIT_NOTED   86
+#define CELL_EXIT_NOTED    86
 /* Exit code of a cell whose host has gone, or that was told to end. */
-#define CELL_EXIT_DONE    0
+#define CELL_EXIT_DONE     0
 /* What a template may allocate to plug the holes of its malloc arena: several times what they
  * were seen to hold. Shared by all its cells. */
-#define ARENA_PLUG_BYTES  (16 * MIB)
+#define ARENA_PLUG_BYTES   (16 * MIB)
 /* What malloc keeps in a busy cell; glibc takes no more (HEAP_MAX / 2). Less than
  * CELL_RESERVE_BYTES, since it counts in RLIMIT_DATA. */
-#define ARENA_KEPT_BYTES  (32 * 1024 * 1024)
+#define ARENA_KEPT_BYTES   (32 * 1024 * 1024)
 /* A cell that has been idle for this long gives back what it freed: after compiling a 30 KB
  * library that is 400 of its 730 KiB (bench/bench_memory.c). Long enough not to disturb a host
  * that calls at a steady pace. */
-#define TRIM_IDLE_US      20000
+#define TRIM_IDLE_US       20000
+/* Who cannot map this much has reached the kernel's limit: a crash then counts as memory. More than
+ * malloc asks for when it grows. */
+#define MEMORY_PROBE_BYTES (4 * MIB)
 /* How often a cell with a snapshot child looks for its end, should the SIGCHLD come at the
  * wrong moment. */
-#define SNAPSHOT_LOOK_US  50000
+#define SNAPSHOT_LOOK_US   50000
 
 /* --- console and snapshots (engine) --------------------------------------------------- */
 
@@ -190,6 +193,9 @@
 /* Cells kept ahead: two, so that a burst finds one while the next is being forked. */
 #define POOL_DEFAULT          2
 #define POOL_MAX              64
+/* After one was taken, how long until the pool is filled again: the cell that was taken has had
+ * its first evaluation by then (0.3 ms). */
+#define POOL_FILL_US          1000
 /* How long a zygote, a template or a fork may take before it is given up. V8 starts in 15 ms; a
  * loaded machine with cold disks was seen to take 2 s. */
 #define START_TIMEOUT_US      10000000

@@ -93,6 +93,7 @@ struct gbx_runtime {
     struct table watches;
     struct watch timer, zygote_watch;
     uint64_t timer_at_us; /* when the timer rings; UINT64_MAX: never */
+    uint64_t fill_at_us;  /* when the pools are to be filled; UINT64_MAX: they are full */
     int zygote_socket, zygote_pidfd;
     pid_t zygote_pid;
     char engine[CONTROL_TEXT];
@@ -110,6 +111,8 @@ void zygote_stop(struct gbx_runtime *runtime);
  * when they are missing. */
 gbx_status cell_obtain(struct gbx_runtime *runtime, const uint64_t option[TEMPLATE_OPTIONS],
     struct cell **out, gbx_error *error);
+/* Orders cells until every pool is full. */
+void pools_fill(struct gbx_runtime *runtime);
 /* Kills and frees; a cell that still runs is reaped by its template. */
 void cell_free(struct cell *cell);
 /* SIGKILL; works on a stopped process too. */

@@ -310,9 +310,13 @@ gbx_isolate_close(gbx_isolate *isolate)
 {
     if (isolate == NULL || isolate->closed)
         return;
+    struct gbx_runtime *runtime = isolate->runtime;
     isolate->closed = true;
     isolate_leave(isolate);
     isolate_unref(isolate);
+    /* A host that never dispatches has its pools filled here. */
+    if (runtime != NULL && runtime->fill_at_us != UINT64_MAX)
+        pools_fill(runtime);
 }
 
 void

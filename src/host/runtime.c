@@ -80,7 +80,9 @@ on_timer(struct gbx_runtime *runtime)
         isolate_unref(i);
         i = next;
     }
-    timer_set(runtime, first);
+    if (now >= runtime->fill_at_us)
+        pools_fill(runtime);
+    timer_set(runtime, first < runtime->fill_at_us ? first : runtime->fill_at_us);
 }
 
 /* --- dispatch ------------------------------------------------------------------------------- */
@@ -186,7 +188,7 @@ runtime_new(struct gbx_runtime **out, gbx_error *error)
     if (runtime == NULL)
         return fail(error, GBX_ENOMEM, "no memory for a runtime");
     runtime->zygote_socket = runtime->zygote_pidfd = -1;
-    runtime->timer_at_us = UINT64_MAX;
+    runtime->timer_at_us = runtime->fill_at_us = UINT64_MAX;
     runtime->watches.max = TABLE_MAX;
     runtime->epoll_fd = fd_above_stdio(epoll_create1(EPOLL_CLOEXEC));
     runtime->timer_fd =

@@ -417,6 +417,23 @@ cell_await(struct cell *cell, gbx_error *error)
     return false;
 }
 
+void
+pools_fill(struct gbx_runtime *runtime)
+{
+    runtime->fill_at_us = UINT64_MAX;
+    for (struct template *t = runtime->templates; t != NULL; t = t->next)
+        while (!t->dead && t->pooled < runtime->pool_size) {
+            struct cell *ahead = cell_order(t, NULL);
+            if (ahead == NULL)
+                break;
+            struct cell **last = &t->pool; /* the oldest is taken first: it is ready */
+            while (*last != NULL)
+                last = &(*last)->next;
+            *last = ahead;
+            t->pooled++;
+        }
+}
+
 gbx_status
 cell_obtain(struct gbx_runtime *runtime, const uint64_t option[TEMPLATE_OPTIONS],
     struct cell **out, gbx_error *error)
@@ -430,7 +447,8 @@ cell_obtain(struct gbx_runtime *runtime, const uint64_t option[TEMPLATE_OPTIONS]
             return status;
     }
     struct cell *cell = template->pool;
-    if (cell != NULL) {
+    bool pooled = cell != NULL;
+    if (pooled) {
         template->pool = cell->next;
         template->pooled--;
     } else {
@@ -441,18 +459,15 @@ cell_obtain(struct gbx_runtime *runtime, const uint64_t option[TEMPLATE_OPTIONS]
         error_copy(error, &why);
         return why.status;
     }
-    /* The next ones are forked while this one is used. */
-    while (template->pooled < runtime->pool_size) {
-        struct cell *ahead = cell_order(template, NULL);
-        if (ahead == NULL)
-            break;
-        struct cell **last = &template->pool; /* the oldest is taken first: it is ready */
-        while (*last != NULL)
-            last = &(*last)->next;
-        *last = ahead;
-        template->pooled++;
-    }
     *out = cell;
+    if (!pooled) {
+        pools_fill(runtime);
+    } else if (runtime->fill_at_us == UINT64_MAX) {
+        /* Not at once: a fork and the new cell's start would take the processors from the cell
+         * that is wanted now. */
+        runtime->fill_at_us = now_us() + POOL_FILL_US;
+        runtime_alarm(runtime, runtime->fill_at_us);
+    }
     return GBX_OK;
 }
 
