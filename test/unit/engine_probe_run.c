@@ -223,10 +223,7 @@ static void
 malformed_values_are_refused(void)
 {
     static const char *const values[] = { "\xFF", "\xFF\x0F", "\xFF\x0FI", "\xFF\x0FI\x80",
-        "\xFF\x0FN1234567", "\xFF\x0FN123456789",
-        "\xFF\x0F\"\x05"
-        "abc",
-        "\xFF\x0Fo", "junk" };
+        "\xFF\x0FN1234567", "\xFF\x0FN123456789", "\xFF\x0F\"\x05\141bc", "\xFF\x0Fo", "junk" };
     struct engine_outcome out;
 
     for (size_t i = 0; i < COUNT(values); i++) {
