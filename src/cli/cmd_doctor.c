@@ -115,7 +115,8 @@ show_machine(const struct doctor *d)
     out_printf(
         out(), "glovebox  %u.%u.%u\n", version / 10000, version / 100 % 100, version % 100);
     if (d->engine[0] != '\0')
-        out_printf(out(), "engine    V8 %s, %s\n", d->engine, d->paths.engine);
+        out_printf(out(), "engine    V8 %s%s%s\n", d->engine,
+            d->paths.engine[0] != '\0' ? ", " : "", d->paths.engine);
     if (d->paths.object[0] != '\0')
         out_printf(out(), "cell      %s\n", d->paths.object);
     if (uname(&u) == 0)

@@ -114,14 +114,14 @@ fds_closed(uint32_t pid)
     return others == 0 && open <= 4 ? ANSWER_YES : ANSWER_NO;
 }
 
-/* The kernel gives the files of a process that is not dumpable to root. */
+/* The kernel gives the files of a process that is not dumpable to root (not their directory). */
 static enum answer
 not_dumpable(uint32_t pid)
 {
     char path[64];
     struct stat st;
 
-    (void)snprintf(path, sizeof path, "/proc/%u", pid);
+    (void)snprintf(path, sizeof path, "/proc/%u/status", pid);
     if (geteuid() == 0 || stat(path, &st) < 0)
         return ANSWER_UNKNOWN;
     return st.st_uid == 0 ? ANSWER_YES : ANSWER_NO;

@@ -1,7 +1,10 @@
 """Help, version, doctor; and that help, completion and manual tell of the same flags and codes."""
 
 import json
+import os
+import pathlib
 import re
+import resource
 import shutil
 import subprocess
 
@@ -116,6 +119,26 @@ def test_doctor_tells_the_truth_about_a_cell():
     assert features['no_new_privs']['cell'] is True and features['rlimits']['cell'] is True
     for feature in features.values():
         assert ('advice' in feature) <= (feature['machine'] is False), feature
+
+
+def test_doctor_as_another_user_sees_that_a_cell_is_not_dumpable():
+    """Root owns everything of root's, dumpable or not."""
+    options = {'preexec_fn': lambda: os.setuid(65534)} if os.geteuid() == 0 else {}
+    try:
+        ended = run('doctor', '--json', **options)
+    except PermissionError:
+        raise tap.Skip('the build is where others cannot go')
+    if ended.code == 0:
+        assert ended.json['features']['not_dumpable']['cell'] is True, ended
+
+
+def test_doctor_where_no_cell_can_be():
+    """With a limit of address space that no cell fits into, and no sanitizer either."""
+    if b'__asan_init' in pathlib.Path(GLOVEBOX).read_bytes():
+        raise tap.Skip('a sanitizer sets aside terabytes')
+    ended = run('doctor', preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30)))
+    ended.is_like(16, "...cells     don't run: ", '')
+    assert re.search(r'^memory set aside freely +no +\? ', ended.out, re.MULTILINE) and 'ulimit -v unlimited' in ended.out
 
 
 def test_doctor_in_words():
