@@ -1,21 +1,5 @@
-/* inspector_probe.c - sessions, the debugger's pause, and heap snapshots. */
+/* inspector_probe.c - sessions, the debugger's pause, profiles. */
 #include "probe.h"
-
-#include <fcntl.h>
-#include <sys/wait.h>
-
-static void
-say(uint32_t session, const char *json)
-{
-    engine_inspector_dispatch(session, span_text(json));
-}
-
-static void
-pump(void)
-{
-    while (engine_pump())
-        ;
-}
 
 /* Copies what stands between `before` and the next quote of the messages. */
 static void
@@ -38,12 +22,12 @@ static void
 evaluates(void)
 {
     CHECK(engine_inspector_open(1));
-    say(1, "{\"id\":5,\"method\":\"Runtime.evaluate\",\"params\":"
-           "{\"expression\":\"'\u00e9\U0001F600'.length + '\u00e9\U0001F600'\"}}");
+    probe_say(1, "{\"id\":5,\"method\":\"Runtime.evaluate\",\"params\":"
+                 "{\"expression\":\"'\u00e9\U0001F600'.length + '\u00e9\U0001F600'\"}}");
     CHECK_HAS(probe_messages, "\"id\":5");
     CHECK_HAS(probe_messages, "\"value\":\"3\\u00e9\\ud83d\\ude00\"");
-    say(1, "{\"id\":6,\"method\":\"Runtime.evaluate\",\"params\":"
-           "{\"expression\":\"null.x\"}}");
+    probe_say(1, "{\"id\":6,\"method\":\"Runtime.evaluate\",\"params\":"
+                 "{\"expression\":\"null.x\"}}");
     CHECK_HAS(probe_messages, "Cannot read properties of null");
 }
 
@@ -51,18 +35,18 @@ static void
 ids_are_checked(void)
 {
     engine_inspector_close(1);
-    say(1, "{\"id\":1,\"method\":\"Runtime.enable\"}");
+    probe_say(1, "{\"id\":1,\"method\":\"Runtime.enable\"}");
     CHECK(!engine_inspector_paused());
     CHECK(engine_inspector_open(1));
     CHECK(!engine_inspector_open(1));
     CHECK(engine_inspector_open(2));
-    say(3, "{\"id\":1,\"method\":\"Runtime.enable\"}");
+    probe_say(3, "{\"id\":1,\"method\":\"Runtime.enable\"}");
     CHECK(probe_messages.len == 0 && probe_other_messages == 0);
-    say(2, "{\"id\":1,\"method\":\"Runtime.enable\"}");
+    probe_say(2, "{\"id\":1,\"method\":\"Runtime.enable\"}");
     CHECK(probe_messages.len == 0 && probe_other_messages > 0);
     engine_inspector_close(1);
     CHECK(engine_inspector_open(1));
-    say(1, "{\"id\":9,\"method\":\"Runtime.enable\"}");
+    probe_say(1, "{\"id\":9,\"method\":\"Runtime.enable\"}");
     CHECK_HAS(probe_messages, "\"id\":9");
 }
 
@@ -72,19 +56,20 @@ junk_is_answered(void)
     static char deep[100001];
 
     CHECK(engine_inspector_open(1));
-    say(1, "");
-    say(1, "{");
-    say(1, "[1,2]");
-    say(1, "{\"id\":1}");
-    say(1, "{\"id\":\"x\",\"method\":5}");
-    say(1, "{\"id\":2,\"method\":\"No.such\"}");
+    probe_say(1, "");
+    probe_say(1, "{");
+    probe_say(1, "[1,2]");
+    probe_say(1, "{\"id\":1}");
+    probe_say(1, "{\"id\":\"x\",\"method\":5}");
+    probe_say(1, "{\"id\":2,\"method\":\"No.such\"}");
     CHECK_HAS(probe_messages, "'No.such' wasn't found");
     memset(deep, '[', sizeof deep - 1);
-    say(1, deep);
+    probe_say(1, deep);
     engine_inspector_dispatch(1, span_of("{\"id\":3,\"method\":\"\xff\xfe\"}", 21));
     engine_inspector_dispatch(1, span_of("\xd8\x5a\0\0\0\x09{}", 8));
     probe_forget(&probe_messages);
-    say(1, "{\"id\":4,\"method\":\"Runtime.evaluate\",\"params\":{\"expression\":\"6*7\"}}");
+    probe_say(
+        1, "{\"id\":4,\"method\":\"Runtime.evaluate\",\"params\":{\"expression\":\"6*7\"}}");
     CHECK_HAS(probe_messages, "\"value\":42");
 }
 
@@ -93,7 +78,7 @@ contexts_come_and_go(void)
 {
     CHECK(engine_context_new(7));
     CHECK(engine_inspector_open(1));
-    say(1, "{\"id\":1,\"method\":\"Runtime.enable\"}");
+    probe_say(1, "{\"id\":1,\"method\":\"Runtime.enable\"}");
     CHECK_HAS(probe_messages, "\"name\":\"context 1\"");
     CHECK_HAS(probe_messages, "\"name\":\"context 7\"");
     CHECK_HAS(probe_messages, "\"auxData\":{\"isDefault\":true}");
@@ -103,10 +88,12 @@ contexts_come_and_go(void)
     CHECK_HAS(probe_messages, "Runtime.executionContextDestroyed");
     engine_context_free(1);
     probe_forget(&probe_messages);
-    say(1, "{\"id\":2,\"method\":\"Runtime.evaluate\",\"params\":{\"expression\":\"6*7\"}}");
+    probe_say(
+        1, "{\"id\":2,\"method\":\"Runtime.evaluate\",\"params\":{\"expression\":\"6*7\"}}");
     CHECK_HAS(probe_messages, "\"value\":42");
     engine_context_free(8);
-    say(1, "{\"id\":3,\"method\":\"Runtime.evaluate\",\"params\":{\"expression\":\"6*7\"}}");
+    probe_say(
+        1, "{\"id\":3,\"method\":\"Runtime.evaluate\",\"params\":{\"expression\":\"6*7\"}}");
     CHECK_HAS(probe_messages, "{\"id\":3,\"error\":");
     engine_inspector_close(1);
 }
@@ -124,8 +111,8 @@ static void
 awaits_a_promise(void)
 {
     CHECK(engine_inspector_open(1));
-    say(1, "{\"id\":1,\"method\":\"Runtime.evaluate\",\"params\":{\"awaitPromise\":true,"
-           "\"expression\":\"(async () => { await 1; await 2; return 'late' })()\"}}");
+    probe_say(1, "{\"id\":1,\"method\":\"Runtime.evaluate\",\"params\":{\"awaitPromise\":true,"
+                 "\"expression\":\"(async () => { await 1; await 2; return 'late' })()\"}}");
     CHECK_HAS(probe_messages, "\"value\":\"late\"");
 }
 
@@ -133,7 +120,7 @@ static void
 console_calls_arrive_alive(void)
 {
     CHECK(engine_inspector_open(1));
-    say(1, "{\"id\":1,\"method\":\"Runtime.enable\"}");
+    probe_say(1, "{\"id\":1,\"method\":\"Runtime.enable\"}");
     CHECK(probe_eval("\n\nfunction shout() { console.warn('%s!', 'hey', { live: [1] }) }\n"
                      "shout()") == ENGINE_VALUE);
     CHECK_HAS(probe_messages, "Runtime.consoleAPICalled");
@@ -157,7 +144,7 @@ static unsigned pauses;
 static void
 ask_for_pause(void)
 {
-    say(1, "{\"id\":20,\"method\":\"Debugger.pause\"}");
+    probe_say(1, "{\"id\":20,\"method\":\"Debugger.pause\"}");
 }
 
 static void
@@ -172,10 +159,10 @@ look_around_and_resume(void)
         "{\"id\":30,\"method\":\"Debugger.evaluateOnCallFrame\",\"params\":{\"callFrameId\":"
         "\"%s\",\"expression\":\"go = false; 'local is ' + local\"}}",
         frame);
-    say(1, json);
+    probe_say(1, json);
     CHECK_HAS(probe_messages, "local is 17");
     CHECK(engine_inspector_paused());
-    say(1, "{\"id\":31,\"method\":\"Debugger.resume\"}");
+    probe_say(1, "{\"id\":31,\"method\":\"Debugger.resume\"}");
     CHECK(!engine_inspector_paused());
 }
 
@@ -188,7 +175,7 @@ static void
 a_busy_loop_can_be_paused(void)
 {
     CHECK(engine_inspector_open(1));
-    say(1, "{\"id\":1,\"method\":\"Debugger.enable\"}");
+    probe_say(1, "{\"id\":1,\"method\":\"Debugger.enable\"}");
     probe_on_console = engine_interrupt;
     probe_on_interrupt = ask_for_pause;
     probe_on_paused = look_around_and_resume;
@@ -202,9 +189,9 @@ static void
 a_breakpoint_stops(void)
 {
     CHECK(engine_inspector_open(1));
-    say(1, "{\"id\":1,\"method\":\"Debugger.enable\"}");
-    say(1, "{\"id\":2,\"method\":\"Debugger.setBreakpointByUrl\",\"params\":"
-           "{\"lineNumber\":2,\"url\":\"case.js\"}}");
+    probe_say(1, "{\"id\":1,\"method\":\"Debugger.enable\"}");
+    probe_say(1, "{\"id\":2,\"method\":\"Debugger.setBreakpointByUrl\",\"params\":"
+                 "{\"lineNumber\":2,\"url\":\"case.js\"}}");
     probe_on_paused = look_around_and_resume;
     CHECK(strcmp(probe_text("(function () { let go = 1;\nlet local = 17;\n"
                             "return String(go) })()"),
@@ -217,15 +204,15 @@ static void
 step_once_then_resume(void)
 {
     pauses++;
-    say(1, pauses == 1 ? "{\"id\":40,\"method\":\"Debugger.stepOver\"}"
-                       : "{\"id\":41,\"method\":\"Debugger.resume\"}");
+    probe_say(1, pauses == 1 ? "{\"id\":40,\"method\":\"Debugger.stepOver\"}"
+                             : "{\"id\":41,\"method\":\"Debugger.resume\"}");
 }
 
 static void
 stepping_pauses_again(void)
 {
     CHECK(engine_inspector_open(1));
-    say(1, "{\"id\":1,\"method\":\"Debugger.enable\"}");
+    probe_say(1, "{\"id\":1,\"method\":\"Debugger.enable\"}");
     probe_on_paused = step_once_then_resume;
     CHECK(probe_eval("let a = 1; debugger;\na++;\na++;") == ENGINE_VALUE);
     CHECK(pauses == 2);
@@ -243,7 +230,7 @@ static void
 closing_ends_the_pause(void)
 {
     CHECK(engine_inspector_open(1));
-    say(1, "{\"id\":1,\"method\":\"Debugger.enable\"}");
+    probe_say(1, "{\"id\":1,\"method\":\"Debugger.enable\"}");
     probe_on_paused = hang_up;
     CHECK(strcmp(probe_text("debugger; debugger; 'went on'"), "went on") == 0);
     CHECK(pauses == 1);
@@ -255,16 +242,17 @@ static void
 closing_inside_its_own_command(void)
 {
     CHECK(engine_inspector_open(1));
-    say(1, "{\"id\":1,\"method\":\"Debugger.enable\"}");
+    probe_say(1, "{\"id\":1,\"method\":\"Debugger.enable\"}");
     probe_on_paused = hang_up;
     probe_forget(&probe_messages);
-    say(1, "{\"id\":2,\"method\":\"Runtime.evaluate\",\"params\":"
-           "{\"expression\":\"debugger; globalThis.after = 'yes'\"}}");
+    probe_say(1, "{\"id\":2,\"method\":\"Runtime.evaluate\",\"params\":"
+                 "{\"expression\":\"debugger; globalThis.after = 'yes'\"}}");
     CHECK(pauses == 1);
     CHECK(!probe_has(&probe_messages, "\"id\":2"));
     CHECK(strcmp(probe_text("after"), "yes") == 0);
     CHECK(engine_inspector_open(1));
-    say(1, "{\"id\":3,\"method\":\"Runtime.evaluate\",\"params\":{\"expression\":\"6*7\"}}");
+    probe_say(
+        1, "{\"id\":3,\"method\":\"Runtime.evaluate\",\"params\":{\"expression\":\"6*7\"}}");
     CHECK_HAS(probe_messages, "\"value\":42");
 }
 
@@ -274,7 +262,7 @@ first_leaves_second_resumes(void)
     pauses++;
     engine_inspector_close(1);
     CHECK(engine_inspector_paused());
-    say(2, "{\"id\":50,\"method\":\"Debugger.resume\"}");
+    probe_say(2, "{\"id\":50,\"method\":\"Debugger.resume\"}");
     CHECK(!engine_inspector_paused());
 }
 
@@ -283,8 +271,8 @@ two_sessions_share_a_pause(void)
 {
     CHECK(engine_inspector_open(1));
     CHECK(engine_inspector_open(2));
-    say(1, "{\"id\":1,\"method\":\"Debugger.enable\"}");
-    say(2, "{\"id\":1,\"method\":\"Debugger.enable\"}");
+    probe_say(1, "{\"id\":1,\"method\":\"Debugger.enable\"}");
+    probe_say(2, "{\"id\":1,\"method\":\"Debugger.enable\"}");
     probe_on_paused = first_leaves_second_resumes;
     CHECK(probe_eval("debugger") == ENGINE_VALUE);
     CHECK(pauses == 1);
@@ -296,7 +284,7 @@ first_leaves(void)
     pauses++;
     engine_inspector_close(1);
     CHECK(engine_inspector_paused());
-    say(2, "{\"id\":60,\"method\":\"Debugger.resume\"}");
+    probe_say(2, "{\"id\":60,\"method\":\"Debugger.resume\"}");
 }
 
 /* Unlike above, nothing of session 1 is on the stack: it goes at once. */
@@ -305,11 +293,11 @@ closing_inside_the_command_of_another(void)
 {
     CHECK(engine_inspector_open(1));
     CHECK(engine_inspector_open(2));
-    say(1, "{\"id\":1,\"method\":\"Debugger.enable\"}");
-    say(2, "{\"id\":1,\"method\":\"Debugger.enable\"}");
+    probe_say(1, "{\"id\":1,\"method\":\"Debugger.enable\"}");
+    probe_say(2, "{\"id\":1,\"method\":\"Debugger.enable\"}");
     probe_on_paused = first_leaves;
-    say(2, "{\"id\":2,\"method\":\"Runtime.evaluate\",\"params\":"
-           "{\"expression\":\"debugger; globalThis.after = 'yes'\"}}");
+    probe_say(2, "{\"id\":2,\"method\":\"Runtime.evaluate\",\"params\":"
+                 "{\"expression\":\"debugger; globalThis.after = 'yes'\"}}");
     CHECK(pauses == 1);
     CHECK(strcmp(probe_text("after"), "yes") == 0);
     engine_inspector_close(2);
@@ -319,7 +307,7 @@ static void
 open_and_ask_for_pause(void)
 {
     CHECK(engine_inspector_open(1));
-    say(1, "{\"id\":1,\"method\":\"Debugger.enable\"}");
+    probe_say(1, "{\"id\":1,\"method\":\"Debugger.enable\"}");
     ask_for_pause();
 }
 
@@ -338,15 +326,16 @@ free_context_and_resume(void)
 {
     pauses++;
     engine_context_free(1);
-    say(1, "{\"id\":70,\"method\":\"Runtime.evaluate\",\"params\":{\"expression\":\"1\"}}");
-    say(1, "{\"id\":71,\"method\":\"Debugger.resume\"}");
+    probe_say(
+        1, "{\"id\":70,\"method\":\"Runtime.evaluate\",\"params\":{\"expression\":\"1\"}}");
+    probe_say(1, "{\"id\":71,\"method\":\"Debugger.resume\"}");
 }
 
 static void
 a_paused_context_can_be_freed(void)
 {
     CHECK(engine_inspector_open(1));
-    say(1, "{\"id\":1,\"method\":\"Debugger.enable\"}");
+    probe_say(1, "{\"id\":1,\"method\":\"Debugger.enable\"}");
     probe_on_paused = free_context_and_resume;
     (void)probe_eval("debugger; 0");
     CHECK(pauses == 1 && !engine_inspector_paused());
@@ -367,7 +356,7 @@ static void
 a_paused_guest_can_be_terminated(void)
 {
     CHECK(engine_inspector_open(1));
-    say(1, "{\"id\":1,\"method\":\"Debugger.enable\"}");
+    probe_say(1, "{\"id\":1,\"method\":\"Debugger.enable\"}");
     probe_on_paused = give_up_pause;
     CHECK(probe_eval("debugger; for (;;);") == ENGINE_TERMINATED);
     CHECK(pauses == 1 && !engine_inspector_paused());
@@ -396,9 +385,9 @@ a_command_can_be_terminated(void)
     engine_eval(1, 5, ENGINE_AWAIT, &waiting, &probe_outcome);
     CHECK(probe_outcome.end == ENGINE_PENDING);
     probe_on_console = terminate;
-    say(1, "{\"id\":2,\"method\":\"Runtime.evaluate\",\"params\":{\"expression\":"
-           "\"Promise.resolve().then(() => { globalThis.micro = 'ran' });"
-           "go(1); console.log(1); for (;;);\"}}");
+    probe_say(1, "{\"id\":2,\"method\":\"Runtime.evaluate\",\"params\":{\"expression\":"
+                 "\"Promise.resolve().then(() => { globalThis.micro = 'ran' });"
+                 "go(1); console.log(1); for (;;);\"}}");
     CHECK_HAS(probe_messages, "\"id\":2");
     buf_byte(&probe_settled, '\0');
     CHECK_HAS(probe_settled, "6");
@@ -412,11 +401,11 @@ static void
 profiles_the_cpu(void)
 {
     CHECK(engine_inspector_open(1));
-    say(1, "{\"id\":1,\"method\":\"Profiler.enable\"}");
-    say(1, "{\"id\":2,\"method\":\"Profiler.start\"}");
+    probe_say(1, "{\"id\":1,\"method\":\"Profiler.enable\"}");
+    probe_say(1, "{\"id\":2,\"method\":\"Profiler.start\"}");
     CHECK(probe_eval("(function burn() { let x = 0; const end = Date.now() + 200;"
                      "while (Date.now() < end) x++; return x })()") == ENGINE_VALUE);
-    say(1, "{\"id\":3,\"method\":\"Profiler.stop\"}");
+    probe_say(1, "{\"id\":3,\"method\":\"Profiler.stop\"}");
     CHECK_HAS(probe_messages, "\"functionName\":\"burn\"");
 }
 
@@ -424,202 +413,12 @@ static void
 samples_allocations(void)
 {
     CHECK(engine_inspector_open(1));
-    say(1, "{\"id\":1,\"method\":\"HeapProfiler.startSampling\",\"params\":"
-           "{\"samplingInterval\":1024}}");
+    probe_say(1, "{\"id\":1,\"method\":\"HeapProfiler.startSampling\",\"params\":"
+                 "{\"samplingInterval\":1024}}");
     CHECK(probe_eval("globalThis.kept = (function hoard() { const a = []; for (let i = 0;"
                      "i < 20000; i++) a.push({ i }); return a })().length") == ENGINE_VALUE);
-    say(1, "{\"id\":2,\"method\":\"HeapProfiler.stopSampling\"}");
+    probe_say(1, "{\"id\":2,\"method\":\"HeapProfiler.stopSampling\"}");
     CHECK_HAS(probe_messages, "\"id\":2,\"result\":{\"profile\":");
-}
-
-/* --- heap snapshots ------------------------------------------------------------------- */
-
-/* Has Node.js parse a snapshot: its counts must be those of its arrays, its strings hold the
- * guest's mark. */
-static void
-check_snapshot(const char *path)
-{
-    static const char script[] =
-        "const s = JSON.parse(require('fs').readFileSync(process.argv[1]));"
-        "const { meta, node_count, edge_count } = s.snapshot;"
-        "process.stdout.write(s.nodes.length === node_count * meta.node_fields.length &&"
-        "s.edges.length === edge_count * meta.edge_fields.length && node_count > 5000 &&"
-        "edge_count > node_count && s.strings.includes('the mark of the guest') ? 'right'"
-        ": JSON.stringify(s.snapshot))";
-    const char *arguments[] = { "-e", script, path, NULL };
-    struct buf said = { .max = 4096 };
-
-    probe_node(arguments, &said);
-    (void)unlink(path);
-    CHECK_HAS(said, "right");
-}
-
-static const char mark[] = "globalThis.mark = { text: ['the mark ', 'of the guest'].join('') };"
-                           "globalThis.key = {}; key[mark.text] = 1";
-
-struct file_sink {
-    int fd;
-    size_t pieces, stop_after;
-};
-
-static bool
-to_file(void *data, struct span piece)
-{
-    struct file_sink *sink = data;
-
-    CHECK(piece.len <= 64 * 1024);
-    if (sink->pieces++ == sink->stop_after)
-        return false;
-    CHECK(write(sink->fd, piece.p, piece.len) == (ssize_t)piece.len);
-    return true;
-}
-
-/* An empty file whose name takes the place of the template. */
-static int
-scratch_file(char *path)
-{
-    int fd = mkstemp(path);
-
-    CHECK(fd >= 0);
-    return fd;
-}
-
-static void
-write_snapshot(int fd)
-{
-    struct file_sink sink = { fd, 0, SIZE_MAX };
-
-    CHECK(engine_heap_snapshot(to_file, &sink));
-    CHECK(sink.pieces > 5);
-    (void)close(fd);
-}
-
-static void
-snapshot_of_the_cell_itself(void)
-{
-    char path[] = "/tmp/glovebox-snapshot-XXXXXX";
-    int fd = scratch_file(path);
-
-    CHECK(probe_eval(mark) == ENGINE_VALUE);
-    write_snapshot(fd);
-    check_snapshot(path);
-    CHECK(strcmp(probe_text("'usable'"), "usable") == 0);
-}
-
-static void
-snapshot_stops_with_its_sink(void)
-{
-    struct file_sink sink = { open("/dev/null", O_WRONLY | O_CLOEXEC), 0, 2 };
-
-    CHECK(!engine_heap_snapshot(to_file, &sink));
-    CHECK(sink.pieces == 3);
-    CHECK(strcmp(probe_text("'usable'"), "usable") == 0);
-}
-
-static int fork_file;
-
-static void
-fork_a_snapshot_child(void)
-{
-    int status;
-    pid_t child = fork();
-
-    if (child == 0) {
-        write_snapshot(fork_file);
-        _exit(0);
-    }
-    CHECK(waitpid(child, &status, 0) == child);
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    engine_terminate();
-}
-
-static void
-snapshot_of_a_fork_with_javascript_on_the_stack(void)
-{
-    char path[] = "/tmp/glovebox-snapshot-XXXXXX";
-
-    fork_file = scratch_file(path);
-    CHECK(probe_eval(mark) == ENGINE_VALUE);
-    probe_on_interrupt = fork_a_snapshot_child;
-    engine_interrupt();
-    CHECK(probe_eval("for (;;) mark.n = { n: mark.n && 1 };") == ENGINE_TERMINATED);
-    check_snapshot(path);
-}
-
-static uint8_t
-unescaped(const char **at)
-{
-    static const char letters[] = "n\nt\tr\rb\bf\f";
-    char c = *(*at)++;
-    unsigned code;
-
-    if (c != '\\')
-        return (uint8_t)c;
-    c = *(*at)++;
-    if (c == 'u') {
-        CHECK(sscanf(*at, "%4x", &code) == 1);
-        *at += 4;
-        return code < 0x80 ? (uint8_t)code : '?';
-    }
-    const char *letter = strchr(letters, c);
-    return (uint8_t)(letter == NULL ? c : letter[1]);
-}
-
-/* The chunks of all addHeapSnapshotChunk notifications, one after the other, into a file. */
-static void
-chunks_to_file(int fd)
-{
-    static const char before[] = "{\"method\":\"HeapProfiler.addHeapSnapshotChunk\","
-                                 "\"params\":{\"chunk\":\"";
-    struct buf text = { .max = 1 << 28 };
-    const char *at, *end;
-
-    buf_byte(&probe_messages, '\0');
-    at = (const char *)probe_messages.p;
-    end = at + probe_messages.len;
-    while ((at = memmem(at, (size_t)(end - at), before, strlen(before))) != NULL) {
-        at += strlen(before);
-        while (*at != '"')
-            buf_byte(&text, unescaped(&at));
-    }
-    CHECK(!text.failed && write(fd, text.p, text.len) == (ssize_t)text.len);
-    buf_done(&text);
-}
-
-static void
-snapshot_through_a_session(void)
-{
-    char path[] = "/tmp/glovebox-snapshot-XXXXXX";
-    int fd = scratch_file(path);
-
-    CHECK(probe_eval(mark) == ENGINE_VALUE);
-    CHECK(engine_inspector_open(1));
-    say(1, "{\"id\":1,\"method\":\"Debugger.enable\"}");
-    say(1, "{\"id\":2,\"method\":\"HeapProfiler.takeHeapSnapshot\"}");
-    pump();
-    CHECK_HAS(probe_messages, "{\"id\":2,\"result\":{}}");
-    chunks_to_file(fd);
-    (void)close(fd);
-    check_snapshot(path);
-}
-
-static void
-ask_for_snapshot_then_stop(void)
-{
-    say(1, "{\"id\":2,\"method\":\"HeapProfiler.takeHeapSnapshot\"}");
-    CHECK_HAS(probe_messages, "HeapProfiler.addHeapSnapshotChunk");
-    CHECK_HAS(probe_messages, "{\"id\":2,\"result\":{}}");
-    engine_terminate();
-}
-
-/* A guest that never comes back to the loop must not keep its host from looking inside. */
-static void
-snapshot_while_javascript_runs(void)
-{
-    CHECK(engine_inspector_open(1));
-    probe_on_interrupt = ask_for_snapshot_then_stop;
-    engine_interrupt();
-    CHECK(probe_eval("for (;;);") == ENGINE_TERMINATED);
 }
 
 int
@@ -648,13 +447,6 @@ glovebox_main(int argc, char **argv)
         { "a command's JavaScript can be terminated", a_command_can_be_terminated },
         { "the CPU profiler works", profiles_the_cpu },
         { "the sampling heap profiler works", samples_allocations },
-        { "a snapshot of the cell itself", snapshot_of_the_cell_itself },
-        { "a snapshot stops with its sink", snapshot_stops_with_its_sink },
-        { "a snapshot of a fork with JavaScript on the stack",
-            snapshot_of_a_fork_with_javascript_on_the_stack },
-        { "a snapshot through a session", snapshot_through_a_session },
-        { "a snapshot through a session while JavaScript runs",
-            snapshot_while_javascript_runs },
     };
 
     return probes_run(argc, argv, probes, sizeof probes / sizeof probes[0]);

@@ -138,6 +138,12 @@ probe_eval(const char *source)
     return probe_outcome.end;
 }
 
+void
+probe_say(uint32_t session, const char *json)
+{
+    engine_inspector_dispatch(session, span_text(json));
+}
+
 /* A one-byte string is 0xff, version, '"', a length and Latin-1 in structured clone. */
 const char *
 probe_text(const char *expression)

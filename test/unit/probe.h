@@ -51,6 +51,8 @@ extern char **probe_argv;
 /* Evaluates in context 1 as "case.js"; the answer is how it ended, `probe_outcome` the rest. */
 enum engine_end probe_eval(const char *source);
 extern struct engine_outcome probe_outcome;
+/* One CDP command. */
+void probe_say(uint32_t session, const char *json);
 /* The result of an expression that has to be a string. */
 const char *probe_text(const char *expression);
 
