@@ -196,6 +196,12 @@ void watch_release(void);
 void death_note(gbx_status status, enum channel_note_detail detail, uint64_t limit,
     uint64_t measured, const char *message, struct span stack) __attribute__((noreturn));
 void death_bind(struct channel *channel);
+/* Crashes for lack of memory leave a note too. */
+void death_catch_crashes(uint64_t memory_limit_bytes);
+/* True if the kernel gives no more. Async-signal-safe, like the next one. */
+bool death_memory_is_out(void);
+/* The note of a cell that the kernel refused memory. */
+void death_of_allocation(const char *message, struct span stack) __attribute__((noreturn));
 
 /* --- heap snapshots (snapshot.c) ------------------------------------------------------------
  */

@@ -1,7 +1,11 @@
 /* death.c - a cell's last words, and its exit. */
 #include "cell/cell.h"
 
+#include "sandbox/sandbox.h"
+
+#include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static struct channel *bound;
@@ -31,4 +35,53 @@ death_note(gbx_status status, enum channel_note_detail detail, uint64_t limit,
         atomic_store(&note->written, 1);
     }
     _exit(CELL_EXIT_NOTED);
+}
+
+/* --- crashes --------------------------------------------------------------------------------
+ */
+
+static uint64_t memory_limit_bytes;
+
+bool
+death_memory_is_out(void)
+{
+    void *p = mmap(NULL, MEMORY_PROBE_BYTES, PROT_READ | PROT_WRITE,
+        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (p == MAP_FAILED)
+        return true;
+    (void)munmap(p, MEMORY_PROBE_BYTES);
+    return false;
+}
+
+void
+death_of_allocation(const char *message, struct span stack)
+{
+    death_note(GBX_EMEMORY, CHANNEL_NOTE_ALLOCATION, memory_limit_bytes,
+        sandbox_memory_ceiling(memory_limit_bytes), message, stack);
+}
+
+/* Not everybody looks at what malloc answers: ICU does not, and dies of its NULL. The handler has
+ * been taken away before it runs, so that what is no lack of memory ends as it would have. */
+static void
+on_crash(int signal, siginfo_t *info, void *context)
+{
+    (void)context;
+    if (death_memory_is_out())
+        death_of_allocation(
+            "the kernel refused more memory, and that ended in a crash", span_of(NULL, 0));
+    if (info->si_code <= 0) /* sent by somebody, so it does not come again by itself */
+        (void)raise(signal);
+}
+
+void
+death_catch_crashes(uint64_t memory_limit)
+{
+    static const int signals[] = { SIGSEGV, SIGBUS, SIGABRT };
+    struct sigaction action = { .sa_sigaction = on_crash,
+        .sa_flags = (int)(SA_SIGINFO | SA_RESETHAND | SA_NODEFER) };
+
+    memory_limit_bytes = memory_limit;
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+        (void)sigaction(signals[i], &action, NULL);
 }

@@ -146,9 +146,8 @@ on_fatal(void *data, bool out_of_memory, const char *location, const char *detai
     int n = snprintf(message, sizeof message, "%s%s%s", location == NULL ? "" : location,
         detail == NULL || detail[0] == '\0' ? "" : ": ", detail == NULL ? "" : detail);
     (void)n;
-    if (out_of_memory)
-        death_note(
-            GBX_EMEMORY, CHANNEL_NOTE_ALLOCATION, cell->memory_limit_bytes, 0, message, stack);
+    if (out_of_memory || death_memory_is_out())
+        death_of_allocation(message, stack);
     death_note(GBX_ECRASHED, CHANNEL_NOTE_NONE, 0, 0, message, stack);
 }
 

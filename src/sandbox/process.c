@@ -57,11 +57,16 @@ sandbox_memory_in_use(uint64_t *data_bytes, uint64_t *address_bytes)
     return true;
 }
 
+uint64_t
+sandbox_memory_ceiling(uint64_t memory_limit_bytes)
+{
+    return memory_limit_bytes + memory_limit_bytes / 2 + CELL_RESERVE_BYTES;
+}
+
 const char *
 sandbox_seal_cell(const struct sandbox_cell *cell)
 {
-    uint64_t reserve = CELL_RESERVE_BYTES + cell->memory_limit_bytes / 2;
-    uint64_t data = cell->data_bytes + cell->memory_limit_bytes + reserve;
+    uint64_t data = cell->data_bytes + sandbox_memory_ceiling(cell->memory_limit_bytes);
     uint64_t address = cell->address_bytes + cell->memory_limit_bytes + CELL_ADDRESS_BYTES;
     uint64_t child = cell->memory_limit_bytes * SNAPSHOT_MEMORY_FACTOR + SNAPSHOT_MEMORY_BYTES;
 

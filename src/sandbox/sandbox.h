@@ -20,6 +20,9 @@ struct sandbox_cell {
 /* Walls a cell in. NULL, or which step failed (errno says why): then no guest code may run. */
 const char *sandbox_seal_cell(const struct sandbox_cell *cell);
 
+/* Bytes of private memory that the kernel gives a cell beyond what its template had. */
+uint64_t sandbox_memory_ceiling(uint64_t memory_limit_bytes);
+
 /* Die with the process that forked us; false if it has died already. `parent` is its pid. */
 bool sandbox_die_with(int parent);
 

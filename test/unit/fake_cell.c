@@ -173,8 +173,7 @@ fake_cell_hear(struct fake_cell *f, struct frame *frame)
 }
 
 void
-fake_cell_report(
-    struct fake_cell *f, int wait_status, uint64_t cpu_us, uint64_t resident_bytes)
+fake_cell_report(struct fake_cell *f, int wait_status, uint64_t cpu_us, uint64_t resident_bytes)
 {
     struct control packet = { .kind = CONTROL_EXITED, .id = f->id, .fds = { -1, -1 } };
 
