@@ -71,7 +71,7 @@ class client final : public V8InspectorClient
     }
     double currentTimeMS() override
     {
-        return static_cast<double>(clock_ns_of(CLOCK_REALTIME) / 1000) * 1e-3;
+        return static_cast<double>(clock_ns_of(CLOCK_REALTIME)) * 1e-6;
     }
     /* Names contexts apart, also those of other cells in the same DevTools. It is no secret,
      * and must not be drawn from V8's generator, whose sequence the guest sees. */

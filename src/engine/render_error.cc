@@ -103,9 +103,13 @@ render_frames(struct render *r, v8::Local<v8::StackTrace> trace)
                                       : wide_of(r->isolate, script, CONSOLE_STRING_MAX);
         place += u":" + wide_number(static_cast<size_t>(frame->GetLineNumber())) + u":" +
                  wide_number(static_cast<size_t>(frame->GetColumn()));
-        if (!function.IsEmpty() && function->Length() > 0)
-            place = wide_of(r->isolate, function, CONSOLE_STRING_MAX) + u" (" + place + u")";
-        text += u"\n    at " + place;
+        bool named = !function.IsEmpty() && function->Length() > 0;
+        text += u"\n    at ";
+        if (named)
+            text += wide_of(r->isolate, function, CONSOLE_STRING_MAX) + u" (";
+        text += place;
+        if (named)
+            text += u")";
     }
     return text;
 }

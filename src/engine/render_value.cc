@@ -449,9 +449,12 @@ proxy_target(struct render *r, v8::Local<v8::Proxy> proxy, int level)
         text = render_value(r, value, level);
     else
         text = value.As<v8::Proxy>()->IsRevoked() ? u"<Revoked Proxy>" : u"...";
+    wide out;
     for (size_t i = 0; i < proxies; i++)
-        text = u"Proxy(" + text + u")";
-    return text;
+        out += u"Proxy(";
+    out += text;
+    out.append(proxies, u')');
+    return out;
 }
 
 wide

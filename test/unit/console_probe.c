@@ -117,9 +117,10 @@ static const char *const looks[] = {
     "for (const v of values) console.dir({}, v)",
     "for (const v of values) console.table(v)",
     "for (const v of values) console.table([v, v], v)",
-    "for (const v of values) { console.count(v); console.countReset(v); console.time(v);"
-    "  console.timeLog(v, v); console.timeEnd(v); console.assert(false, v); console.group(v);"
-    "  console.groupEnd(v); console.trace(v); console.dirxml(v) }",
+    "for (const v of values) { console.count(v); console.countReset(v); }",
+    "for (const v of values) { console.time(v); console.timeLog(v, v); console.timeEnd(v) }",
+    "for (const v of values) { console.group(v); console.groupEnd(v); console.trace(v) }",
+    "for (const v of values) { console.assert(false, v); console.dirxml(v) }",
     "console.log(values)",
     "console.log(new Error('fresh'), [new RangeError('r')])",
 };
@@ -172,17 +173,14 @@ static const char *const large[] = {
     "console.log('%s'.repeat(50000), ...Array(50000).fill('w'))",
     "console.log(Object.fromEntries(Array.from({ length: 1e5 }, (_, i) => ['key' + i, i])))",
     "console.log(Object.fromEntries(Array.from({ length: 1e5 }, (_, i) => [i, {}])))",
-    "{ let o = 'leaf'; for (let i = 0; i < 1e5; i++) o = [o, o, o, o];"
-    "  console.dir(o, { depth: Infinity }) }",
-    "{ const wide = (n) => n ? Array.from({ length: 100 }, () => wide(n - 1)) : 'leaf';"
-    "  console.log(wide(3)) }",
+    "{ let o = []; for (let i = 0; i < 99; i++) o = [o, o, o]; console.dir(o, { depth: 99 }) }",
+    "const fan = (n) => n ? Array(100).fill().map(() => fan(n - 1)) : 1; console.log(fan(3))",
     "console.log(Array.from({ length: 100 }, () => 'y'.repeat(10000)))",
     "console.log(new Map(Array.from({ length: 100 }, (_, i) => ['k'.repeat(9000) + i, i])))",
     "console.log(Object.assign(new Error('m'.repeat(1e6)), { stack: 's\\n'.repeat(1e6) }))",
     "console.table(Array.from({ length: 5000 }, (_, i) => ({ i, text: 'cell'.repeat(20) })))",
     "console.count('label'.repeat(1e6)); console.log('x'.repeat(1e5))",
-    "for (let i = 0; i < 1e4; i++) console.group(); console.log('z\\n'.repeat(1e5));"
-    "for (let i = 0; i < 1e4; i++) console.groupEnd();",
+    "for (let i = 0; i < 1e4; i++) console.group(); console.log('z\\n'.repeat(1e5))",
 };
 
 /* Long, but with little to show: bounded by time alone. */

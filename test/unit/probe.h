@@ -60,7 +60,7 @@ const char *probe_text(const char *expression);
 bool probe_has(const struct buf *b, const char *text);
 void probe_forget(struct buf *b);
 
-void probe_failed(const char *file, int line, const char *what);
+__attribute__((noreturn)) void probe_failed(const char *file, int line, const char *what);
 
 #define CHECK(condition)                                  \
     do {                                                  \
