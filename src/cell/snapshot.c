@@ -97,11 +97,12 @@ stream_piece(void *data, struct span piece)
 }
 
 static __attribute__((noreturn)) void
-child(struct cell *cell)
+child(struct cell *cell, pid_t parent)
 {
     static const uint8_t end[4];
 
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (!sandbox_die_with(parent)) /* the cell may be dead already */
+        _exit(CELL_EXIT_DONE);
     (void)prctl(PR_SET_NAME, "gbx-snapshot");
     int level = nice(SNAPSHOT_NICE);
     (void)level;      /* a child that stays as eager as its cell is no failure */
@@ -121,9 +122,10 @@ snapshot_background(struct cell *cell, uint32_t id)
         return;
     }
     watch_hold();
+    pid_t own = getpid();
     pid_t pid = fork();
     if (pid == 0)
-        child(cell);
+        child(cell, own);
     watch_release();
     if (pid < 0) {
         char text[128];

@@ -372,5 +372,6 @@ gbx_heap_snapshot(gbx_isolate *isolate, const gbx_snapshot_options *options)
     gbx_future_free(request);
     isolate_urge(isolate);
     isolate_watch_snapshot(isolate);
+    isolate_rest(isolate); /* who polls is rung for the first piece, too */
     return future;
 }
