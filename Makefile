@@ -5,6 +5,8 @@ SECONDS ?= 60
 
 .DEFAULT_GOAL := help
 .PHONY: help build run test bench asan tidy format fuzz install uninstall clean
+# A log is spared the progress of the build.
+NINJA = ninja $$([ -t 2 ] || echo --quiet)
 MESON_TEST = meson test --no-rebuild --print-errorlogs
 ASAN_TEST = $(MESON_TEST) -C build-asan --wrapper "$(CURDIR)/tools/sanitized"
 
@@ -14,7 +16,7 @@ help: ## this list
 build: ## the library, the cell and the command, with gcc, into build/
 	@tools/setup build
 	@tools/configure build "$(PREFIX)"
-	@ninja -C build program
+	@$(NINJA) -C build program
 
 run: build ## a real program in a cell: a Markdown renderer over README.md, under limits
 	@tools/demo
@@ -22,10 +24,9 @@ run: build ## a real program in a cell: a Markdown renderer over README.md, unde
 test: ## all tests, built by gcc and clang and with sanitizers; the last line counts them
 	@tools/setup test
 	@rm -f build/meson-logs/testlog*.json build-asan/meson-logs/testlog*.json
-	@[ -t 1 ] || quiet=--quiet; \
-	for dir in build build-clang build-asan; do \
+	@for dir in build build-clang build-asan; do \
 	    echo "test: building $$dir"; \
-	    tools/configure $$dir && ninja $$quiet -C $$dir || { tools/summary build build-asan; exit 1; } \
+	    tools/configure $$dir && $(NINJA) -C $$dir || { tools/summary build build-asan; exit 1; } \
 	done
 	@$(MESON_TEST) -C build || :
 	@$(ASAN_TEST) || :
@@ -34,13 +35,13 @@ test: ## all tests, built by gcc and clang and with sanitizers; the last line co
 bench: ## the measurements, each line with its unit; some minutes, alone on the machine
 	@tools/setup test
 	@tools/configure build
-	@ninja -C build
+	@$(NINJA) -C build
 	@tools/bench
 
 asan: ## only the tests with ASan and UBSan, into build-asan/
 	@tools/setup test
 	@tools/configure build-asan
-	@ninja -C build-asan
+	@$(NINJA) -C build-asan
 	@$(ASAN_TEST)
 
 tidy: ## clang-tidy over every C file
@@ -54,7 +55,7 @@ format: ## clang-format over every file
 fuzz: ## each fuzz target in turn, SECONDS (60) seconds in all, into build-fuzz/
 	@tools/setup test
 	@tools/configure build-fuzz
-	@ninja -C build-fuzz fuzzers
+	@$(NINJA) -C build-fuzz fuzzers
 	@tools/fuzz build-fuzz $(SECONDS)
 
 install: build ## into PREFIX (/usr/local), below DESTDIR if that is set
