@@ -130,6 +130,9 @@ call(gbx_isolate *isolate, uint32_t context, const char *path, uint32_t referenc
     if (count > ARGUMENTS_MAX)
         return future_failed(
             GBX_EINVAL, "%zu arguments, at most %d are allowed", count, ARGUMENTS_MAX);
+    for (size_t i = 0; i < count; i++)
+        if (arguments[i] == NULL)
+            return future_failed(GBX_EINVAL, "argument %zu is NULL", i);
     gbx_future *future = call_future(isolate, context, &o);
     struct buf *out = &isolate->scratch->out;
     size_t frame = out->len;
@@ -204,6 +207,8 @@ gbx_context_set(gbx_context *context, const char *path, const gbx_value *value)
 
     if (read_options(isolate, NULL, &o, &error) != GBX_OK || check_path(path, &error) != GBX_OK)
         return refused(&error);
+    if (value == NULL)
+        return future_failed(GBX_EINVAL, "the value to set is NULL");
     gbx_future *future = future_new(isolate, FUTURE_PLAIN);
     struct buf *out = &isolate->scratch->out;
     size_t frame = out->len;
