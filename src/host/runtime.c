@@ -48,8 +48,6 @@ timer_set(struct gbx_runtime *runtime, uint64_t at_us)
     struct itimerspec spec = { .it_value = { (time_t)(at_us / 1000000),
                                    (long)(at_us % 1000000) * 1000 } };
 
-    if (at_us == UINT64_MAX)
-        spec.it_value = (struct timespec){ 0, 0 };
     runtime->timer_at_us = at_us;
     (void)timerfd_settime(runtime->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
 }
@@ -69,6 +67,7 @@ on_timer(struct gbx_runtime *runtime)
 
     if (read(runtime->timer_fd, &ticks, sizeof ticks) < 0)
         return;
+    runtime->timer_at_us = UINT64_MAX; /* it has rung; callbacks may set it anew */
     /* Enforcing runs callbacks, which may close any isolate: then the round begins anew. What
      * has been looked at by then answers at once. */
     struct gbx_isolate *i = runtime->isolates;
@@ -82,7 +81,8 @@ on_timer(struct gbx_runtime *runtime)
     }
     if (now >= runtime->fill_at_us)
         pools_fill(runtime);
-    timer_set(runtime, first < runtime->fill_at_us ? first : runtime->fill_at_us);
+    runtime_alarm(runtime, first);
+    runtime_alarm(runtime, runtime->fill_at_us);
 }
 
 /* --- dispatch ------------------------------------------------------------------------------- */
