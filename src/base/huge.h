@@ -8,7 +8,9 @@
 #include <stdint.h>
 #include <sys/mman.h>
 
-#define HUGE_PAGE_BYTES ((size_t)2 << 20)
+#define HUGE_PAGE_BYTES  ((size_t)2 << 20)
+/* Shorter blocks are not worth what the rounding to large pages costs in memory. */
+#define HUGE_WORTH_BYTES ((size_t)8 << 20)
 
 /* Asks for large pages inside `len` bytes at `p`; nothing happens when it is short. */
 static inline void
@@ -17,7 +19,7 @@ huge_advise(void *p, size_t len)
     uintptr_t begin = ((uintptr_t)p + HUGE_PAGE_BYTES - 1) & ~(uintptr_t)(HUGE_PAGE_BYTES - 1);
     uintptr_t end = ((uintptr_t)p + len) & ~(uintptr_t)(HUGE_PAGE_BYTES - 1);
 
-    if (p != NULL && begin < end)
+    if (p != NULL && len >= HUGE_WORTH_BYTES && begin < end)
         (void)madvise((void *)begin, end - begin, MADV_HUGEPAGE);
 }
 

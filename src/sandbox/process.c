@@ -34,7 +34,7 @@ set_limit(int resource, uint64_t soft, uint64_t hard)
 {
     struct rlimit now;
 
-    /* The operator's own ulimit stays where it is tighter: without privilege it cannot be raised. */
+    /* An operator's tighter ulimit stays: without privilege it cannot be raised. */
     if (getrlimit((__rlimit_resource_t)resource, &now) != 0)
         return false;
     hard = hard < now.rlim_max ? hard : now.rlim_max;

@@ -136,7 +136,7 @@ def test_doctor_where_no_cell_can_be():
     """With a limit of address space that no cell fits into, and no sanitizer either."""
     if b'__asan_init' in pathlib.Path(GLOVEBOX).read_bytes():
         raise tap.Skip('a sanitizer sets aside terabytes')
-    ended = run('doctor', preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30)))
+    ended = run('doctor', preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (256 << 20, 256 << 20)))
     ended.is_like(16, "...cells     don't run: ", '')
     assert re.search(r'^memory set aside freely +no +\? ', ended.out, re.MULTILINE) and 'ulimit -v unlimited' in ended.out
 
