@@ -199,6 +199,10 @@
 /* How long a zygote, a template or a fork may take before it is given up. V8 starts in 15 ms; a
  * loaded machine with cold disks was seen to take 2 s. */
 #define START_TIMEOUT_US      10000000
+/* How often a cell is asked for when zygote or template die meanwhile, and how long their end may
+ * take to show. */
+#define OBTAIN_ATTEMPTS       3
+#define OBTAIN_LOOK_MS        10
 /* How long a template may take to tell how a dead cell ended. */
 #define EXIT_TIMEOUT_US       1000000
 /* Messages taken from one cell before the others get their turn. */

@@ -220,6 +220,10 @@ template_start(struct gbx_runtime *runtime, const uint64_t option[TEMPLATE_OPTIO
     fd_close(&theirs);
     if (e == 0)
         e = receive_within(t->socket, &order, START_TIMEOUT_US);
+    if (e == EPIPE || e == ETIMEDOUT) { /* a zygote that does not answer helps nobody */
+        zygote_stop(runtime);
+        return fail(error, GBX_ELOST, "the zygote did not answer: %s", strerror(e));
+    }
     if (e != 0 || order.kind != CONTROL_READY || order.number[0] != 0) {
         gbx_status status = GBX_EENGINE;
         if (e == 0)
@@ -434,8 +438,44 @@ pools_fill(struct gbx_runtime *runtime)
         }
 }
 
-gbx_status
-cell_obtain(struct gbx_runtime *runtime, const uint64_t option[TEMPLATE_OPTIONS],
+static bool
+has_ended(int pidfd, int timeout_ms)
+{
+    struct pollfd fd = { .fd = pidfd, .events = POLLIN };
+
+    return poll(&fd, 1, timeout_ms) > 0;
+}
+
+/* Takes a cell from the pool, but none that has died there. */
+static struct cell *
+pool_take(struct template *template)
+{
+    struct cell *cell;
+
+    while ((cell = template->pool) != NULL) {
+        template->pool = cell->next;
+        template->pooled--;
+        if (cell->pidfd < 0 || !has_ended(cell->pidfd, 0))
+            break;
+        cell_free(cell);
+    }
+    return cell;
+}
+
+/* Notices deaths that no dispatch has been there for. */
+static void
+look_after(struct gbx_runtime *runtime, const uint64_t option[TEMPLATE_OPTIONS], int timeout_ms)
+{
+    struct template *template;
+
+    if (runtime->zygote_pidfd >= 0 && has_ended(runtime->zygote_pidfd, timeout_ms))
+        zygote_stop(runtime);
+    if ((template = template_find(runtime, option)) != NULL)
+        template_receive(template);
+}
+
+static gbx_status
+cell_try(struct gbx_runtime *runtime, const uint64_t option[TEMPLATE_OPTIONS],
     struct cell **out, gbx_error *error)
 {
     gbx_error why = GBX_ERROR_INIT;
@@ -446,14 +486,10 @@ cell_obtain(struct gbx_runtime *runtime, const uint64_t option[TEMPLATE_OPTIONS]
         if (status != GBX_OK)
             return status;
     }
-    struct cell *cell = template->pool;
+    struct cell *cell = pool_take(template);
     bool pooled = cell != NULL;
-    if (pooled) {
-        template->pool = cell->next;
-        template->pooled--;
-    } else {
+    if (!pooled)
         cell = cell_order(template, &why);
-    }
     if (cell == NULL || !cell_await(cell, &why)) {
         cell_free(cell);
         error_copy(error, &why);
@@ -469,6 +505,20 @@ cell_obtain(struct gbx_runtime *runtime, const uint64_t option[TEMPLATE_OPTIONS]
         runtime_alarm(runtime, runtime->fill_at_us);
     }
     return GBX_OK;
+}
+
+gbx_status
+cell_obtain(struct gbx_runtime *runtime, const uint64_t option[TEMPLATE_OPTIONS],
+    struct cell **out, gbx_error *error)
+{
+    gbx_status status = GBX_ELOST;
+
+    /* Zygote and template may die at any moment; who asks for a cell shall not pay for it. */
+    for (int i = 0; i < OBTAIN_ATTEMPTS && status == GBX_ELOST; i++) {
+        look_after(runtime, option, i == 0 ? 0 : OBTAIN_LOOK_MS);
+        status = cell_try(runtime, option, out, error);
+    }
+    return status;
 }
 
 bool
