@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 
 import tap
@@ -33,6 +34,16 @@ def test_the_snapshot_holds_the_page():
     snapshot = json.loads((BUILD / 'demo/readme.heapsnapshot').read_text())
     assert snapshot['snapshot']['node_count'] * len(snapshot['snapshot']['meta']['node_fields']) == len(snapshot['nodes'])
     assert any(string.startswith('<h1>') for string in snapshot['strings'])
+
+
+def test_the_program_of_the_readme_runs():
+    """Its last line says in a comment what it prints."""
+    source = re.search(r'^```c\n(.*?)^```$', (ROOT / 'README.md').read_text(), re.MULTILINE | re.DOTALL).group(1)
+    program = BUILD / 'demo/readme'
+    subprocess.run(['cc', '-Wall', '-Wextra', '-Werror', f'-I{ROOT}/include', '-x', 'c', '-', '-o', program,
+                    f'-L{BUILD}/src', '-lglovebox', f'-Wl,-rpath,{BUILD}/src'], input=source, text=True, check=True)
+    output = subprocess.run([program], stdout=subprocess.PIPE, text=True, check=True).stdout
+    assert output.strip() == re.search(r'/\* (\[.*\]) \*/', source).group(1), output
 
 
 if __name__ == '__main__':
