@@ -173,7 +173,9 @@ CleanTest(future, calls_back_once)
     third = (struct note){ gbx_context_get(w.context, "", NULL), 0, 0, true, false };
     gbx_future_then(third.future, take_note, &third);
     cr_assert_eq(third.status, GBX_EINVAL);
-    gbx_future_then(gbx_context_get(w.context, "", NULL), NULL, NULL);
+    gbx_future *unheard = gbx_context_get(w.context, "", NULL);
+    gbx_future_then(unheard, NULL, NULL);
+    gbx_future_free(unheard);
     world_close(&w);
 }
 
