@@ -74,8 +74,9 @@ isolate_paused(gbx_isolate *isolate, bool paused)
     uint32_t cursor = 0, id;
     gbx_future *future;
 
+    /* Without a session it is not believed; the last one may have gone while this was sent. */
     if (paused && isolate->inspectors.live == 0)
-        return false;
+        return isolate->inspectors.count > 0;
     if (paused && isolate->paused_at_us == 0)
         isolate->paused_at_us = now;
     if (!paused && isolate->paused_at_us != 0) {

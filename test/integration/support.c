@@ -333,7 +333,9 @@ answer_number(gbx_callback *callback, double number)
 void
 expect_usable(const struct world *world)
 {
-    cr_assert_null(gbx_isolate_death(world->isolate));
+    const gbx_death *death = gbx_isolate_death(world->isolate);
+
+    cr_assert_null(death, "it died: status %d, %s", death->status, death->message);
     cr_assert_eq(eval_number(world->context, "6 * 7"), 42);
 }
 
