@@ -6,6 +6,7 @@
 #include "sandbox/sandbox.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -54,8 +55,11 @@ snapshot_attached(struct cell *cell, uint32_t id)
     struct sandbox_memory before;
 
     sandbox_raise_memory(&before);
+    size_t free_before = mallinfo2().fordblks;
     bool whole = engine_heap_snapshot(send_piece, &a);
-    sandbox_restore_memory(&before);
+    engine_trim();
+    size_t free_after = mallinfo2().fordblks;
+    sandbox_restore_memory(&before, free_after > free_before ? free_after - free_before : 0);
     answer(cell, id, whole ? NULL : "the heap snapshot was given up");
 }
 

@@ -111,12 +111,14 @@ sandbox_raise_memory(struct sandbox_memory *before)
 }
 
 void
-sandbox_restore_memory(const struct sandbox_memory *before)
+sandbox_restore_memory(const struct sandbox_memory *before, uint64_t kept_bytes)
 {
     for (size_t i = 0; i < COUNT(memory_limits); i++) {
         struct rlimit limit = { 0, 0 };
 
         (void)getrlimit((__rlimit_resource_t)memory_limits[i], &limit);
-        (void)set_limit(memory_limits[i], before->soft[i], limit.rlim_max);
+        uint64_t soft = before->soft[i] + kept_bytes;
+        (void)set_limit(
+            memory_limits[i], soft < limit.rlim_max ? soft : limit.rlim_max, limit.rlim_max);
     }
 }

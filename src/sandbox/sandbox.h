@@ -35,7 +35,8 @@ struct sandbox_memory {
     uint64_t soft[2];
 };
 void sandbox_raise_memory(struct sandbox_memory *before);
-void sandbox_restore_memory(const struct sandbox_memory *before);
+/* `kept_bytes`: free memory that malloc could not give back meanwhile; it still counts. */
+void sandbox_restore_memory(const struct sandbox_memory *before, uint64_t kept_bytes);
 
 /* Bytes of private writable memory and of address space of this process, as the kernel counts
  * them for RLIMIT_DATA and RLIMIT_AS. False with errno. */
