@@ -320,6 +320,8 @@ struct gbx_reference *reference_new(struct gbx_isolate *isolate, uint32_t contex
 /* A piece of the snapshot under way, a stretch of the background child's stream, the end. */
 bool snapshot_piece(struct gbx_isolate *isolate, uint32_t request, struct span piece);
 bool snapshot_service(struct gbx_isolate *isolate);
+/* There is one under way that wants what the cell sends. */
+bool snapshot_listens(const struct gbx_isolate *isolate);
 void snapshot_end(struct gbx_isolate *isolate, struct gbx_future *request, gbx_status status,
     const char *why);
 void snapshot_abandon(struct gbx_isolate *isolate);

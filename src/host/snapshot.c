@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,8 +29,10 @@ struct snapshot {
     char *temporary; /* owned; a name that the file has until it is whole; NULL: none */
     gbx_snapshot_sink sink;
     void *data;
-    bool delivering;     /* the sink is on the stack, */
-    bool orphan;         /* and has ended the snapshot: to be freed when it returns */
+    bool delivering; /* the sink is on the stack, */
+    bool orphan;     /* and has ended the snapshot: to be freed when it returns */
+    bool given_up;   /* for this; the cell has been told to stop and has not answered yet */
+    gbx_error error;
     uint64_t bytes;      /* written so far */
     uint64_t bytes_max;  /* no guest of this size has a larger one */
     uint8_t header[4];   /* of the background stream */
@@ -105,11 +108,32 @@ name_file(struct snapshot *s, gbx_error *error)
     return GBX_OK;
 }
 
+/* write(2), but a reader that has gone is an error here and no SIGPIPE for the host. */
+static ssize_t
+write_quietly(int fd, const void *p, size_t len)
+{
+    static const struct timespec now = { 0, 0 };
+    sigset_t pipe_signal, before, pending;
+
+    (void)sigemptyset(&pipe_signal);
+    (void)sigaddset(&pipe_signal, SIGPIPE);
+    (void)sigpending(&pending);
+    (void)pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
+    ssize_t n = write(fd, p, len);
+    int error = errno;
+    if (n < 0 && error == EPIPE && sigismember(&pending, SIGPIPE) == 0)
+        while (sigtimedwait(&pipe_signal, NULL, &now) < 0 && errno == EINTR)
+            ;
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = error;
+    return n;
+}
+
 static gbx_status
 write_all(struct snapshot *s, struct span piece, gbx_error *error)
 {
     while (piece.len > 0) {
-        ssize_t n = write(s->fd, piece.p, piece.len);
+        ssize_t n = write_quietly(s->fd, piece.p, piece.len);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
@@ -172,13 +196,21 @@ finish(gbx_isolate *isolate, gbx_status status, gbx_error *error)
     future_finish(future, status, error, bytes, NULL);
 }
 
-/* What was written is no use. The cell and its child stop at their next piece. */
+/* What was written is no use. The cell or its child stops at its next piece; that is the end, so
+ * that another one can be taken then. */
 static void
-give_up(gbx_isolate *isolate, gbx_error *error)
+give_up(gbx_isolate *isolate, const gbx_error *error)
 {
     atomic_store(&isolate->cell->channel.shared->snapshot_stop, 1);
     channel_wake_child(&isolate->cell->channel);
-    finish(isolate, error->status, error);
+    isolate->snapshot->given_up = true;
+    isolate->snapshot->error = *error;
+}
+
+bool
+snapshot_listens(const gbx_isolate *isolate)
+{
+    return isolate->snapshot != NULL && !isolate->snapshot->given_up;
 }
 
 void
@@ -188,6 +220,11 @@ snapshot_abandon(gbx_isolate *isolate)
     gbx_status status = isolate->has_died ? isolate->death.status : GBX_EDISPOSED;
 
     isolate->snapshot_request = 0;
+    if (isolate->snapshot->given_up) {
+        error = isolate->snapshot->error;
+        finish(isolate, error.status, &error);
+        return;
+    }
     (void)fail(&error, status, "the isolate ended before its heap snapshot was written: %s",
         isolate->has_died ? isolate->death_message : gbx_strstatus(status));
     finish(isolate, status, &error);
@@ -203,11 +240,14 @@ snapshot_end(gbx_isolate *isolate, gbx_future *request, gbx_status status, const
     isolate->snapshot_request = 0;
     /* All that the child wrote is in the ring by now; what comes later is not the child's. */
     uint64_t all = isolate->received_bytes + RING_BYTES;
-    while (isolate->snapshot != NULL && isolate->snapshot->background &&
+    while (snapshot_listens(isolate) && isolate->snapshot->background &&
            isolate->cell != NULL && isolate->received_bytes < all && snapshot_service(isolate))
         ;
     struct snapshot *s = isolate->snapshot;
-    if (s != NULL && status != GBX_OK)
+    if (s != NULL && s->given_up) {
+        error = s->error;
+        finish(isolate, error.status, &error);
+    } else if (s != NULL && status != GBX_OK)
         finish(isolate, fail(&error, status, "%s", why), &error);
     else if (s != NULL && s->background && !s->whole)
         finish(isolate, fail(&error, GBX_ESYS, "the heap snapshot ended early"), &error);
@@ -239,7 +279,7 @@ snapshot_piece(gbx_isolate *isolate, uint32_t request, struct span piece)
 
     if (request == 0 || request != isolate->snapshot_request)
         return false;
-    if (s == NULL) /* it was given up; the cell could not know yet */
+    if (s == NULL || s->given_up) /* the cell could not know yet */
         return true;
     if (s->background)
         return false;
@@ -316,6 +356,11 @@ snapshot_open(const gbx_snapshot_options *options, struct snapshot **out, gbx_er
             "snapshot options: exactly one of path, fd and sink says where it goes");
     if (o.mode > GBX_SNAPSHOT_ATTACHED)
         return fail(error, GBX_EUNSUPPORTED, "snapshot options: unknown mode %u", o.mode);
+    int flags = o.fd >= 0 ? fcntl(o.fd, F_GETFL) : O_WRONLY;
+    if (flags < 0)
+        return fail_errno(error, "snapshot options: fd %d", o.fd);
+    if ((flags & O_ACCMODE) == O_RDONLY)
+        return fail(error, GBX_EINVAL, "snapshot options: fd %d is not open for writing", o.fd);
     struct snapshot *s = calloc(1, sizeof *s);
     if (s == NULL)
         return fail(error, GBX_ENOMEM, "no memory for a snapshot");

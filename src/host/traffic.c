@@ -194,7 +194,7 @@ isolate_service(gbx_isolate *isolate)
     }
     if (isolate->cell != NULL && isolate->first_out != NULL)
         any |= flush(isolate);
-    if (isolate->cell != NULL && isolate->snapshot != NULL)
+    if (isolate->cell != NULL && snapshot_listens(isolate))
         any |= snapshot_service(isolate);
     return any;
 }
@@ -213,7 +213,7 @@ static uint32_t
 wants_of(const gbx_isolate *isolate)
 {
     return CHANNEL_WANTS_DATA | (isolate->first_out != NULL ? CHANNEL_WANTS_SPACE : 0u) |
-           (isolate->snapshot != NULL ? CHANNEL_WANTS_SNAPSHOT : 0u);
+           (snapshot_listens(isolate) ? CHANNEL_WANTS_SNAPSHOT : 0u);
 }
 
 void
