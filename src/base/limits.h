@@ -98,7 +98,7 @@
 /* From the watchdog's interrupt to its TerminateExecution: time for a safe point at which the
  * guest's stack can be noted. Loops reach one within microseconds; a long builtin never does.
  */
-#define STOP_STACK_US      2000
+#define STOP_STACK_US      10000
 /* From there to the end of the process: time for a builtin to notice the termination. */
 #define STOP_GRACE_US      100000
 /* And to SIGKILL from the host, which needs nobody's cooperation. */

@@ -92,11 +92,9 @@ task_finish(struct cell *cell, struct task *task, const struct engine_outcome *o
         cell_die_of_memory(cell, buf_span(&task->stack));
     switch (out->end) {
     case ENGINE_PENDING:
-        if (cell->nesting > 0) {
-            put_pending(&cell->out, cell_tag(cell, task->id),
-                &(struct msg_pending){ .no_empty_struct = 0 });
-            link_send(cell);
-        }
+        put_pending(&cell->out, cell_tag(cell, task->id),
+            &(struct msg_pending){ .no_empty_struct = 0 });
+        link_send(cell);
         return;
     case ENGINE_VALUE:
         answer_value(cell, task, buf_span(&out->value));

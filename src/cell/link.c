@@ -74,6 +74,8 @@ receive(struct cell *cell)
             return queued_new(cell);
     }
     /* The host is trusted: a broken stream is a bug of ours, or no memory. */
+    if (cell->reader.body.failed)
+        death_of_allocation("no memory for a message of the host", span_of(NULL, 0));
     death_note(GBX_ECRASHED, CHANNEL_NOTE_NONE, 0, 0,
         cell->reader.why != NULL ? cell->reader.why : "broken stream", span_of(NULL, 0));
 }

@@ -62,6 +62,7 @@ call_future(gbx_isolate *isolate, uint32_t context, const gbx_call_options *opti
 
     if (!future->finished) { /* else it may be the shared one, which is not ours to change */
         future->by_reference = (options->flags & GBX_RESULT_REFERENCE) != 0;
+        future->awaits = (options->flags & GBX_AWAIT) != 0;
         future->context = context;
     }
     return future;

@@ -62,7 +62,7 @@ future_new(gbx_isolate *isolate, enum future_kind kind)
     }
     future->kind = (uint8_t)kind;
     future->status = GBX_EBUSY;
-    future->kill_at_us = future->cpu_kill_us = UINT64_MAX;
+    future->kill_at_us = UINT64_MAX;
     future->isolate = isolate;
     future->nesting = isolate->nesting;
     future->urgent = kind == FUTURE_STATISTICS;
@@ -78,28 +78,6 @@ future_new(gbx_isolate *isolate, enum future_kind kind)
  * each nesting has a line of its own.
  */
 
-/* Arms the host's own deadline behind the cell's watchdog. */
-static void
-arm(gbx_future *future)
-{
-    gbx_isolate *isolate = future->isolate;
-
-    if (future->wall_us == 0 && future->cpu_us == 0)
-        return;
-    uint64_t now = now_us(), first = UINT64_MAX;
-    if (future->wall_us != 0)
-        first = future->kill_at_us = now + future->wall_us + STOP_KILL_US;
-    if (future->cpu_us != 0) {
-        future->cpu_kill_us = cell_cpu_us(isolate->cell) + future->cpu_us + STOP_KILL_US;
-        if (now + future->cpu_us + STOP_KILL_US < first)
-            first = now + future->cpu_us + STOP_KILL_US;
-    }
-    if (first < isolate->next_kill_us)
-        isolate->next_kill_us = first;
-    if (isolate->runtime != NULL)
-        runtime_alarm(isolate->runtime, first);
-}
-
 static void
 line_join(gbx_future *future)
 {
@@ -113,7 +91,7 @@ line_join(gbx_future *future)
         line->first = future;
     line->last = future;
     if (line->first == future)
-        arm(future);
+        deadline_begin(future);
 }
 
 /* Takes the first one out; the next one's turn begins. */
@@ -131,7 +109,7 @@ line_pass(struct line *line)
     }
     line->first->before = NULL;
     if (line->first->isolate->cell != NULL)
-        arm(line->first);
+        deadline_begin(line->first);
 }
 
 /* Everything before it in line has been overtaken, and so has begun. */
@@ -154,6 +132,13 @@ bool
 future_has_begun(const gbx_future *future)
 {
     return !future->in_line || future->before == NULL;
+}
+
+void
+future_yields(gbx_future *future)
+{
+    future->promised = true;
+    line_leave(future);
 }
 
 bool
@@ -185,6 +170,7 @@ future_finish(gbx_future *future, gbx_status status, const gbx_error *error, gbx
 
     GBX_CHECK(!future->finished);
     line_leave(future);
+    deadline_end(future);
     (void)table_remove(&isolate->futures, future->id);
     future->id = 0;
     future->isolate = NULL;
@@ -225,6 +211,7 @@ future_send(gbx_isolate *isolate, gbx_future *future)
         (void)fail(&error, status, "cannot send the request: %s", gbx_strstatus(status));
         future_finish(future, status, &error, NULL, NULL);
     } else if (!future->finished && !future->urgent) {
+        future->stops = isolate->stops_told;
         line_join(future);
     }
     return future;
@@ -235,6 +222,7 @@ future_limit(gbx_future *future, uint64_t wall_us, uint64_t cpu_us)
 {
     if (future->finished) /* it may be the shared one, which is not ours to change */
         return;
+    future->runs = true;
     future->wall_us = wall_us;
     future->cpu_us = cpu_us;
 }

@@ -160,6 +160,7 @@ struct gbx_isolate {
     /* Its cell's first page, mapped until it is closed, also when the cell has died:
      * gbx_isolate_terminate() may be called at any time. Nothing else in here is good. */
     struct channel bell;
+    int bell_fd;         /* the cell's event fd, open as long */
     uint32_t stops_told; /* terminations that the cell knows came before what it is sent */
     /* Requests whose turn has not passed yet, by the nesting in which they were made. */
     struct line {
@@ -168,9 +169,12 @@ struct gbx_isolate {
 
     gbx_status killed_for; /* why we killed it; GBX_OK: we did not */
     char killed_why[128];
-    bool ending;           /* its process is gone; what it sent is still read */
-    uint64_t next_kill_us; /* no future's kill_at_us or CPU check is earlier */
-    uint64_t paused_at_us; /* a debugger holds it since; 0: no */
+    bool ending;             /* its process is gone; what it sent is still read */
+    uint64_t next_kill_us;   /* no future's kill_at_us or CPU check is earlier */
+    uint64_t cpu_allowed_us; /* CPU time of the cell that budgets allow; UINT64_MAX: no end */
+    uint32_t budgeted, unbudgeted; /* futures that have begun, with a CPU budget and without */
+    uint32_t stops_heeded;         /* terminations for which deadlines have been set */
+    uint64_t paused_at_us;         /* a debugger holds it since; 0: no */
     uint64_t opened_us;
     uint64_t sent_bytes, received_bytes, resident_bytes;
     gbx_death death;
@@ -206,8 +210,6 @@ void isolate_listen(struct gbx_isolate *isolate);
 void isolate_condemn(struct gbx_isolate *isolate, gbx_status why, const char *text);
 /* Its process has ended. */
 void isolate_ended(struct gbx_isolate *isolate);
-/* Kills what ran past every grace; answers when to look again. */
-uint64_t isolate_enforce(struct gbx_isolate *isolate, uint64_t now);
 /* Leaves its runtime: killed, everything open finished with GBX_EDISPOSED. */
 void isolate_leave(struct gbx_isolate *isolate);
 /* Finishes all that is open. */
@@ -239,6 +241,11 @@ struct gbx_future {
     uint8_t kind;
     bool finished, forgotten;
     bool by_reference; /* the answer must be a reference, else a value */
+    bool awaits;       /* a promise may come first */
+    bool runs;         /* guest code runs for it, so that a termination means it, too */
+    bool begun;        /* its turn has come: its time and CPU count */
+    bool terminated;   /* the host's deadline is that of a termination */
+    uint32_t stops;    /* terminations that came before it */
     bool promised;     /* it waits for a promise of the guest */
     uint32_t context;  /* that it runs code in; 0: none */
     bool urgent;       /* answered at any time: takes no turn */
@@ -254,7 +261,6 @@ struct gbx_future {
     gbx_future_callback callback;
     void *data;
     uint64_t kill_at_us;      /* the host's own deadline; UINT64_MAX: none */
-    uint64_t cpu_kill_us;     /* CPU time of the cell at which to kill; UINT64_MAX: none */
     uint64_t wall_us, cpu_us; /* what the user asked for; 0: no limit */
 };
 
@@ -273,8 +279,23 @@ void future_limit(struct gbx_future *future, uint64_t wall_us, uint64_t cpu_us);
 const struct gbx_future *future_running(const struct gbx_isolate *isolate);
 /* Its turn has come: the cell may be running it. */
 bool future_has_begun(const struct gbx_future *future);
+/* It waits for a promise, and lets the next one in line begin. */
+void future_yields(struct gbx_future *future);
 /* It cannot finish before the host function has returned that waits for it. */
 bool future_is_stuck(const struct gbx_future *future);
+
+/* --- deadlines (deadline.c) -----------------------------------------------------------------
+ */
+
+/* The future's turn has come; it is finished. */
+void deadline_begin(struct gbx_future *future);
+void deadline_end(struct gbx_future *future);
+/* What was terminated has a deadline from now on. */
+void isolate_heed_stops(struct gbx_isolate *isolate);
+/* Kills what ran past every grace; answers when to look again. */
+uint64_t isolate_enforce(struct gbx_isolate *isolate, uint64_t now);
+/* Has the cell look after its snapshot child now and then, also while a script runs. */
+void isolate_watch_snapshot(struct gbx_isolate *isolate);
 
 /* --- the rest -------------------------------------------------------------------------------
  */
@@ -325,8 +346,6 @@ bool snapshot_listens(const struct gbx_isolate *isolate);
 void snapshot_end(struct gbx_isolate *isolate, struct gbx_future *request, gbx_status status,
     const char *why);
 void snapshot_abandon(struct gbx_isolate *isolate);
-/* Has the cell look after its snapshot child now and then, also while a script runs. */
-void isolate_watch_snapshot(struct gbx_isolate *isolate);
 
 /* Events (runtime.c). */
 gbx_status watch_add(struct gbx_runtime *runtime, struct watch *watch, enum watch_kind kind,

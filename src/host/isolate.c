@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/fd.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -51,6 +52,7 @@ isolate_free(gbx_isolate *isolate)
     frame_reader_done(&isolate->reader);
     scratch_unref(isolate->scratch);
     channel_unmap(&isolate->bell);
+    fd_close(&isolate->bell_fd);
     free(isolate->context);
     free(isolate);
 }
@@ -85,7 +87,9 @@ drop_cell(gbx_isolate *isolate)
     isolate->cell = NULL;
     isolate_set_awake(isolate, false);
     channel_unmap_rings(&isolate->bell);
-    cell->channel.map = NULL; /* the first page is the isolate's */
+    cell->channel.map = NULL; /* the first page is the isolate's, and so is the bell */
+    watch_remove(cell->runtime, &cell->event, cell->event_fd);
+    cell->event_fd = -1;
     cell->isolate = NULL;
     cell_free(cell);
 }
@@ -127,62 +131,6 @@ isolate_ended(gbx_isolate *isolate)
     if (isolate->cell != NULL)
         conclude(isolate);
     isolate_unref(isolate);
-}
-
-void
-isolate_watch_snapshot(gbx_isolate *isolate)
-{
-    uint64_t at = now_us() + SNAPSHOT_LOOK_US;
-
-    if (at < isolate->next_kill_us)
-        isolate->next_kill_us = at;
-    if (isolate->runtime != NULL)
-        runtime_alarm(isolate->runtime, at);
-}
-
-/* A call's CPU budget is checked against the kernel's count, which nobody can forge. */
-static bool
-cpu_passed(gbx_isolate *isolate, const gbx_future *future, uint64_t now, uint64_t *next)
-{
-    if (future->cpu_kill_us == UINT64_MAX)
-        return false;
-    uint64_t used = cell_cpu_us(isolate->cell);
-    if (used >= future->cpu_kill_us)
-        return true;
-    uint64_t at = now + (future->cpu_kill_us - used);
-    *next = at < *next ? at : *next;
-    return false;
-}
-
-uint64_t
-isolate_enforce(gbx_isolate *isolate, uint64_t now)
-{
-    uint32_t cursor = 0, id;
-    gbx_future *future;
-    uint64_t next = UINT64_MAX;
-
-    if (isolate->cell == NULL)
-        return UINT64_MAX;
-    if (now < isolate->next_kill_us)
-        return isolate->next_kill_us;
-    if (isolate->paused_at_us != 0)
-        return isolate->next_kill_us = now + STOP_KILL_US;
-    isolate_take_last(isolate); /* an answer that has come counts */
-    while (isolate->cell != NULL &&
-           (future = table_next(&isolate->futures, &cursor, &id)) != NULL) {
-        if (now >= future->kill_at_us)
-            isolate_condemn(isolate, GBX_ETIMEOUT, "the cell did not stop at its deadline");
-        else if (cpu_passed(isolate, future, now, &next))
-            isolate_condemn(isolate, GBX_ECPU, "the cell did not stop at its CPU budget");
-        else if (future->kill_at_us < next)
-            next = future->kill_at_us;
-    }
-    if (isolate->cell != NULL && isolate->snapshot_request != 0) {
-        isolate_urge(isolate); /* the cell looks whether its snapshot child has died */
-        next = now + SNAPSHOT_LOOK_US < next ? now + SNAPSHOT_LOOK_US : next;
-    }
-    isolate->next_kill_us = next;
-    return next;
 }
 
 void
@@ -255,7 +203,8 @@ isolate_new(const gbx_isolate_options *options, struct scratch *scratch)
     isolate->scratch = scratch;
     scratch->refs++;
     isolate->last_out = &isolate->first_out;
-    isolate->next_kill_us = UINT64_MAX;
+    isolate->next_kill_us = isolate->cpu_allowed_us = UINT64_MAX;
+    isolate->bell_fd = -1;
     frame_reader_init(&isolate->reader, TO_HOST);
     uint64_t most = options->memory_limit_bytes * CELL_MESSAGE_FACTOR + CELL_MESSAGE_BYTES;
     if (most < isolate->reader.body_max)
@@ -294,6 +243,7 @@ gbx_isolate_open(gbx_runtime *runtime, const gbx_isolate_options *options,
     }
     isolate->cell->isolate = isolate;
     isolate->bell = isolate->cell->channel;
+    isolate->bell_fd = isolate->cell->event_fd;
     isolate->opened_us = now_us();
     isolate->runtime = runtime;
     isolate->next = runtime->isolates;
@@ -325,11 +275,16 @@ gbx_isolate_terminate(gbx_isolate *isolate)
     /* Any thread, any time: reads what never changes while the isolate is open, and touches
      * only words of a page that stays mapped as long, also when the cell dies meanwhile. */
     struct channel *bell = &isolate->bell;
+    uint64_t one = 1;
+    int saved = errno;
 
     atomic_fetch_add(&bell->shared->stop, 1);
     atomic_fetch_add(&isolate->stops, 1); /* after it: see tell_stops() */
     channel_alarm(bell);
     channel_wake_cell(bell, CHANNEL_WANTS_STOP);
+    /* Our own side must see to it that the cell obeys. A full counter has rung already. */
+    if (write(isolate->bell_fd, &one, sizeof one) < 0)
+        errno = saved;
 }
 
 gbx_future *

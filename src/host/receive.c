@@ -255,9 +255,9 @@ on_pending(gbx_isolate *isolate, const struct frame *frame, const struct msg_pen
     gbx_future *future = open_future(isolate, frame->id, PLAIN);
 
     (void)m;
-    if (future == NULL)
-        return broke(isolate, "a promise for a request that is not open");
-    future->promised = true;
+    if (future == NULL || !future->awaits)
+        return broke(isolate, "a promise that nobody waits for");
+    future_yields(future);
     return true;
 }
 

@@ -116,6 +116,7 @@ on_cell_event(struct cell *cell)
         return;
     if (isolate == NULL)
         return;
+    isolate_heed_stops(isolate);
     isolate_ref(isolate);
     isolate_wake(isolate);
     (void)isolate_service(isolate);

@@ -286,6 +286,7 @@ pump_sleep(gbx_isolate *isolate, uint64_t until_us)
 static bool
 time_is_up(gbx_isolate *isolate, uint64_t until_us)
 {
+    isolate_heed_stops(isolate);
     if (until_us == UINT64_MAX && isolate->next_kill_us == UINT64_MAX)
         return false;
     uint64_t now = now_us();

@@ -311,7 +311,8 @@ CleanTest(function, defers_its_answer)
     gbx_future_then(future, note_finished, &done);
     while (open.count == 0)
         cr_assert_eq(gbx_runtime_dispatch(w.runtime, 10000000), GBX_OK);
-    cr_assert_eq(gbx_runtime_dispatch(w.runtime, 20000), GBX_EBUSY);
+    while (gbx_runtime_dispatch(w.runtime, 20000) == GBX_OK)
+        ;
     cr_assert_eq(gbx_future_status(future, NULL), GBX_EBUSY);
     resolve(open.deferred[0], 21);
     dispatch_until(w.runtime, &done);

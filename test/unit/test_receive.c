@@ -346,6 +346,44 @@ Test(receive, the_texts_of_a_failure_fit_their_fields)
     gbx_future_free(future);
 }
 
+/* --- promises ------------------------------------------------------------------------------- */
+
+static void
+say_pending(uint32_t id)
+{
+    put_pending(&f.out, tag(id), &(struct msg_pending){ .no_empty_struct = 0 });
+    fake_cell_say(&f);
+}
+
+Test(receive, a_promise_may_come_before_a_result)
+{
+    gbx_future *future = ask(GBX_AWAIT);
+
+    say_pending(future->id);
+    still_trusted(&f);
+    cr_assert_not(future->finished);
+    say_pending(future->id);
+    still_trusted(&f);
+    say_result(future->id, TRUE_VALUE);
+    cr_assert_eq(gbx_future_status(future, NULL), GBX_OK);
+    gbx_future_free(future);
+}
+
+Test(receive, a_promise_for_an_unknown_request_is_refused)
+{
+    say_pending(99);
+    condemned(&f, "a promise that nobody waits for");
+}
+
+/* A host function that waits for a call would be told that it cannot. */
+Test(receive, a_promise_for_a_call_that_awaits_none_is_refused)
+{
+    gbx_future *future = ask(0);
+
+    say_pending(future->id);
+    condemned_with(future, "a promise that nobody waits for");
+}
+
 /* --- host functions ------------------------------------------------------------------------- */
 
 static unsigned calls;
