@@ -1,6 +1,9 @@
 /* Much to say: messages longer than the rings, both rings full at once, a console that floods. */
 #include "support.h"
 
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -291,6 +294,58 @@ CleanTest(traffic, terminations_keep_their_place)
     cr_assert_eq(gbx_future_wait(waits, 20000, NULL), GBX_EBUSY);
     gbx_isolate_terminate(w.isolate);
     settle(waits, GBX_ETERMINATED);
+    expect_usable(&w);
+    world_close(&w);
+}
+
+struct stopper {
+    gbx_isolate *isolate;
+    atomic_bool end;
+    atomic_uint count;
+};
+
+static void *
+stop_again_and_again(void *data)
+{
+    struct stopper *stopper = data;
+
+    while (!atomic_load(&stopper->end)) {
+        gbx_isolate_terminate(stopper->isolate);
+        atomic_fetch_add(&stopper->count, 1);
+    }
+    return NULL;
+}
+
+/* Whatever happens to the isolate meanwhile, its death included. */
+CleanTest(traffic, terminations_come_from_any_thread)
+{
+    struct world w = world_open(NULL);
+    gbx_usage usage = GBX_USAGE_INIT;
+    pthread_t thread;
+
+    for (int i = 0; i < 20; i++) {
+        static struct stopper stopper;
+        stopper.isolate = w.isolate;
+        atomic_store(&stopper.end, false);
+        cr_assert_eq(gbx_isolate_usage(w.isolate, &usage), GBX_OK);
+        cr_assert_eq(pthread_create(&thread, NULL, stop_again_and_again, &stopper), 0);
+        for (int k = 0; k < 20; k++)
+            settle(start(w.context, "for (;;);", 0), GBX_ETERMINATED);
+        gbx_future *last = start(w.context, "new Promise(() => {})", GBX_AWAIT);
+        cr_assert_eq(kill((pid_t)usage.pid, SIGKILL), 0);
+        while (gbx_isolate_death(w.isolate) == NULL)
+            (void)gbx_runtime_dispatch(w.runtime, 1000000);
+        unsigned count = atomic_load(&stopper.count);
+        while (atomic_load(&stopper.count) < count + 1000) /* it goes on, and finds no cell */
+            sleep_ms(1);
+        atomic_store(&stopper.end, true);
+        cr_assert_eq(pthread_join(thread, NULL), 0);
+        cr_assert_neq(gbx_future_status(last, NULL), GBX_EBUSY);
+        gbx_future_free(last);
+        gbx_isolate_close(w.isolate);
+        w.isolate = world_isolate(&w, NULL);
+        w.context = gbx_isolate_context(w.isolate);
+    }
     expect_usable(&w);
     world_close(&w);
 }
