@@ -51,13 +51,13 @@ expect_refusal(gbx_future *future, gbx_status status, const char *text)
     gbx_future_free(future);
 }
 
-static off_t
+static double
 size_of(const char *path)
 {
     struct stat st;
 
     cr_assert_eq(stat(path, &st), 0, "%s is not there", path);
-    return st.st_size;
+    return (double)st.st_size;
 }
 
 static const uint32_t modes[] = { GBX_SNAPSHOT_BACKGROUND, GBX_SNAPSHOT_ATTACHED };
@@ -98,7 +98,8 @@ CleanTest(snapshot, goes_to_files_descriptors_and_callbacks)
         path = in_scratch("fd");
         int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_TRUNC, 0600);
         bytes = settle_number(take(w.isolate, modes[i], NULL, fd, NULL, NULL));
-        cr_assert_eq(lseek(fd, 0, SEEK_CUR), bytes, "ours to close, and where it was left");
+        cr_assert_eq(
+            (double)lseek(fd, 0, SEEK_CUR), bytes, "ours to close, and where it was left");
         cr_assert_eq(close(fd), 0);
         cr_assert_gt(snapshot_nodes(path), 5000);
 
@@ -106,7 +107,7 @@ CleanTest(snapshot, goes_to_files_descriptors_and_callbacks)
         struct sum sum = { fopen(path, "we"), 0, 0, 0 };
         bytes = settle_number(take(w.isolate, modes[i], NULL, -1, add_up, &sum));
         cr_assert_eq(fclose(sum.file), 0);
-        cr_assert_eq(bytes, sum.bytes);
+        cr_assert_eq(bytes, (double)sum.bytes);
         cr_assert_gt(sum.pieces, 1);
         cr_assert_gt(snapshot_nodes(path), 5000);
     }
