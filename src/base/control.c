@@ -85,7 +85,10 @@ control_receive(int socket, struct control *out, bool block)
     if (n < 0)
         return errno;
     take_fds(&message, out);
-    if (n == PACKET_BYTES && (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0) {
+    /* More than there may be; or fewer than were sent, when we have no room for one: then they are
+     * missing, and the packet is whole all the same. */
+    bool too_many = (message.msg_flags & MSG_CTRUNC) != 0 && out->fds[1] >= 0;
+    if (n == PACKET_BYTES && (message.msg_flags & MSG_TRUNC) == 0 && !too_many) {
         out->text[CONTROL_TEXT - 1] = '\0';
         return 0;
     }

@@ -1,7 +1,8 @@
 /* control.h - packets between host, zygote and templates, over SOCK_SEQPACKET socket pairs.
  *
  * Runs in:  host, zygote, template. Never in a cell: it has no socket.
- * Trusts:   a packet of the wrong length or kind is an error (EBADMSG), never a guess.
+ * Trusts:   a packet of the wrong length or kind is an error (EBADMSG), never a guess. Descriptors
+ *           may be missing: the receiver may have no room for them.
  * Threads:  no state.
  */
 #ifndef BASE_CONTROL_H
@@ -17,6 +18,7 @@ enum control_kind {
                        * socket, a pidfd of the host */
     CONTROL_READY,    /* template: like HELLO */
     CONTROL_FORK,     /* to the template: a cell; id; fds: channel memory, event fd */
+    CONTROL_KILL,     /* to the template: kill cell `id`, of which the host has no pidfd */
     CONTROL_FORKED,   /* template: number[0] errno or 0, [1] pid; fd: a pidfd */
     CONTROL_EXITED,   /* template, of cell `id`: number[0] wait status, [1] CPU time in us, [2]
                        * peak of its resident memory in bytes */

@@ -90,6 +90,14 @@ serve_fork(struct template *t, const struct control *order)
     fd_close(&answer.fds[0]);
 }
 
+static void
+serve_kill(const struct template *t, uint32_t id)
+{
+    for (size_t i = 0; i < t->count; i++)
+        if (t->children[i].id == id)
+            (void)kill(t->children[i].pid, SIGKILL);
+}
+
 static uint64_t
 time_us(const struct timeval *time)
 {
@@ -179,6 +187,8 @@ template_run(const struct control *order, int host_fd)
                 CELL_EXIT_DONE); /* the host has closed this template; its cells die with us */
         if (packet.kind == CONTROL_FORK)
             serve_fork(&t, &packet);
+        else if (packet.kind == CONTROL_KILL)
+            serve_kill(&t, packet.id);
         for (int i = 0; i < 2; i++)
             fd_close(&packet.fds[i]);
     }

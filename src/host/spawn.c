@@ -277,8 +277,14 @@ on_forked(struct template *template, struct control *packet)
 
     if (cell == NULL || cell->pidfd >= 0)
         return;
-    cell->failed = packet->number[0] != 0 || packet->fds[0] < 0;
-    cell->os_errno = cell->failed ? (int)packet->number[0] : 0;
+    if (packet->number[0] == 0 && packet->fds[0] < 0) {
+        /* There was no room for its pidfd, and without one it cannot be ours. */
+        struct control order = { .kind = CONTROL_KILL, .id = packet->id, .fds = { -1, -1 } };
+        (void)control_send(template->socket, &order);
+        packet->number[0] = EMFILE;
+    }
+    cell->failed = packet->number[0] != 0;
+    cell->os_errno = (int)packet->number[0];
     if (cell->failed)
         return;
     cell->pidfd = fd_above_stdio(steal_fd(&packet->fds[0]));

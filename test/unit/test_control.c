@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -148,6 +149,32 @@ Test(control, keeps_no_descriptor_of_a_packet_that_it_refuses)
     }
     cr_assert(got.fds[0] == -1 && got.fds[1] == -1);
     cr_assert_eq(lowest_free_fd(), before);
+}
+
+/* Who has no descriptor left must not lose the packet, too. */
+Test(control, takes_a_packet_without_the_descriptors_that_it_has_no_room_for)
+{
+    struct control sent = plain, got;
+    struct rlimit limit;
+
+    sent.fds[0] = sent.fds[1] = 0;
+    cr_assert_eq(control_send(ends[0], &sent), 0);
+    cr_assert_eq(control_send(ends[0], &sent), 0);
+    cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    for (int room = 1; room >= 0; room--) {
+        rlim_t usual = limit.rlim_cur;
+        limit.rlim_cur = (rlim_t)(lowest_free_fd() + room);
+        cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+        int error = control_receive(ends[1], &got, true);
+        limit.rlim_cur = usual;
+        cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+        cr_assert_eq(error, 0);
+        cr_assert_eq(got.id, sent.id);
+        cr_assert_eq(got.fds[0] >= 0, room == 1);
+        cr_assert_eq(got.fds[1], -1);
+        if (room == 1)
+            (void)close(got.fds[0]);
+    }
 }
 
 Test(control, ends_a_text_that_the_peer_did_not_end)
