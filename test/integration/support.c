@@ -77,8 +77,8 @@ process_read(pid_t pid, char name[32], pid_t *parent)
     return good;
 }
 
-static bool
-descends_from_us(pid_t pid)
+bool
+process_descends(pid_t pid)
 {
     char name[32];
 
@@ -98,7 +98,7 @@ descendant(const char *name, char found[32])
     for (const struct dirent *e; answer == 0 && (e = readdir(directory)) != NULL;) {
         pid_t pid = (pid_t)strtol(e->d_name, NULL, 10);
         if (pid > 0 && pid != getpid() && process_read(pid, found, &parent) &&
-            (name == NULL || strcmp(found, name) == 0) && descends_from_us(pid))
+            (name == NULL || strcmp(found, name) == 0) && process_descends(pid))
             answer = pid;
     }
     (void)closedir(directory);
