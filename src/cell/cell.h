@@ -107,7 +107,8 @@ struct queued *link_next(struct cell *cell, uint64_t timeout_ns);
 void link_send_with(struct cell *cell, struct span tail);
 /* Sleeps until there is something to read, a signal, an alarm of the host or the timeout. */
 void link_wait(struct cell *cell, uint64_t timeout_ns);
-/* Reads what is there without blocking: urgent requests are served, the rest is queued. */
+/* Reads what is there without blocking: urgent requests are served, the rest is queued; all of it
+ * is, once what runs has been told to end. */
 void link_poll(struct cell *cell);
 /* True if an urgent request waits in the inbox: the guest should be interrupted for it. */
 bool link_urgent(const struct cell *cell);

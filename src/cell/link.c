@@ -134,6 +134,16 @@ link_urgent(const struct cell *cell)
     return cell->urgent > 0;
 }
 
+/* What runs has been told to end. */
+static bool
+is_stopping(const struct cell *cell)
+{
+    const struct task *task = cell->current;
+
+    return watch_fired() ||
+           (task != NULL && task->stops != atomic_load(&cell->channel.shared->stop));
+}
+
 void
 link_poll(struct cell *cell)
 {
@@ -142,8 +152,9 @@ link_poll(struct cell *cell)
     for (;;) {
         while (ring_used(&cell->channel.in) > 0 && (q = receive(cell)) != NULL)
             enqueue(cell, q);
-        /* One by one: serving may send, and sending may queue more. */
-        if (cell->urgent == 0)
+        /* One by one: serving may send, and sending may queue more. A hundred requests take longer
+         * than the grace of who is to end, and lose nothing by waiting for that. */
+        if (cell->urgent == 0 || is_stopping(cell))
             break;
         q = dequeue(cell, may_run_urgent);
         serve_urgent(cell, &q->frame);
