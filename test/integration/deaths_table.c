@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define MEMORY  (64ull << 20)
 #define WALL_US 150000
@@ -261,6 +262,15 @@ own_memory(const char *field)
     return kib * 1024;
 }
 
+static uint64_t
+now_us(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
 static void
 reset_peak(void)
 {
@@ -316,16 +326,32 @@ do_deed(gbx_isolate **isolate, enum deed deed)
     }
 }
 
+/* A deed is done to code that runs, or waits: it has had time for either, on a busy machine too. */
+static bool
+is_under_way(gbx_isolate *isolate, uint64_t began_us, uint64_t cpu_before_us)
+{
+    gbx_usage usage = GBX_USAGE_INIT;
+
+    return gbx_isolate_usage(isolate, &usage) == GBX_OK &&
+           (usage.cpu_us >= cpu_before_us + 30000 || now_us() >= began_us + 500000);
+}
+
 /* The event loop until the future is finished; the canary sings all the while. */
 static gbx_status
 settle(gbx_future *future, gbx_isolate **isolate, enum deed deed, const char *what)
 {
     gbx_error error = GBX_ERROR_INIT;
     gbx_status status;
+    gbx_usage before = GBX_USAGE_INIT;
+    uint64_t began_us = now_us();
 
-    for (int turn = 0; (status = gbx_future_status(future, &error)) == GBX_EBUSY; turn++) {
-        if (turn == 5)
+    if (deed != NOTHING)
+        (void)gbx_isolate_usage(*isolate, &before);
+    while ((status = gbx_future_status(future, &error)) == GBX_EBUSY) {
+        if (deed != NOTHING && is_under_way(*isolate, began_us, before.cpu_us)) {
             do_deed(isolate, deed);
+            deed = NOTHING;
+        }
         (void)gbx_runtime_dispatch(runtime, 10000);
         if (!answers(canary))
             die("%s: another isolate is disturbed", what);
