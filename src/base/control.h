@@ -19,7 +19,7 @@ enum control_kind {
     CONTROL_READY,    /* template: like HELLO */
     CONTROL_FORK,     /* to the template: a cell; id; fds: channel memory, event fd */
     CONTROL_KILL,     /* to the template: kill cell `id`, of which the host has no pidfd */
-    CONTROL_FORKED,   /* template: number[0] errno or 0, [1] pid; fd: a pidfd */
+    CONTROL_FORKED,   /* template: number[0] errno or 0; fd: a pidfd */
     CONTROL_EXITED,   /* template, of cell `id`: number[0] wait status, [1] CPU time in us, [2]
                        * peak of its resident memory in bytes */
 };

@@ -98,36 +98,44 @@
 /* From the watchdog's interrupt to its TerminateExecution: time for a safe point at which the
  * guest's stack can be noted. Loops reach one within microseconds; a long builtin never does.
  */
-#define STOP_STACK_US      10000
-/* From there to the end of the process: time for a builtin to notice the termination. */
-#define STOP_GRACE_US      100000
-/* And to SIGKILL from the host, which needs nobody's cooperation. */
-#define STOP_KILL_US       200000
+#define STOP_STACK_US        10000
+/* CPU time from the interrupt to the end of the process: for a builtin to notice the
+ * termination. Not wall time: on a busy machine the cell may not get to run for long. */
+#define STOP_GRACE_US        100000
+/* Wall time from the deadline to SIGKILL from the host, which needs nobody's cooperation. */
+#define STOP_KILL_US         150000
+/* A cell that is ready to run then, but was not let, gets this much CPU time first, on an idle
+ * machine still within 250 ms of the deadline; how often the host looks; and when it gives up. */
+#define STOP_STARVED_CPU_US  60000
+#define STOP_STARVED_LOOK_US 10000
+#define STOP_STARVED_MAX_US  3000000
+/* How often the watchdog looks whether what it has stopped has ended, ns. */
+#define WATCH_LOOK_NS        1000000
 /* Stack of the watchdog thread. It calls clock_gettime, futex and V8's interrupt request. */
-#define WATCH_STACK_BYTES  (64 * 1024)
+#define WATCH_STACK_BYTES    (64 * 1024)
 /* Wall clock for what V8 posts to itself (finalizers, wasm compilation): it belongs to no call,
  * and no guest code may run without a deadline. */
-#define PUMP_WALL_US       1000000
+#define PUMP_WALL_US         1000000
 /* Exit code of a cell that left a note. Below 128, and none that a C library uses. */
-#define CELL_EXIT_NOTED    86
+#define CELL_EXIT_NOTED      86
 /* Exit code of a cell whose host has gone, or that was told to end. */
-#define CELL_EXIT_DONE     0
+#define CELL_EXIT_DONE       0
 /* What a template may allocate to plug the holes of its malloc arena: several times what they
  * were seen to hold. Shared by all its cells. */
-#define ARENA_PLUG_BYTES   (16 * MIB)
+#define ARENA_PLUG_BYTES     (16 * MIB)
 /* What malloc keeps in a busy cell; glibc takes no more (HEAP_MAX / 2). Less than
  * CELL_RESERVE_BYTES, since it counts in RLIMIT_DATA. */
-#define ARENA_KEPT_BYTES   (32 * 1024 * 1024)
+#define ARENA_KEPT_BYTES     (32 * 1024 * 1024)
 /* A cell that has been idle for this long gives back what it freed: after compiling a 30 KB
  * library that is 400 of its 730 KiB (bench/bench_memory.c). Long enough not to disturb a host
  * that calls at a steady pace. */
-#define TRIM_IDLE_US       20000
+#define TRIM_IDLE_US         20000
 /* Who cannot map this much has reached the kernel's limit: a crash then counts as memory. More than
  * malloc asks for when it grows. */
-#define MEMORY_PROBE_BYTES (4 * MIB)
+#define MEMORY_PROBE_BYTES   (4 * MIB)
 /* How often a cell with a snapshot child looks for its end, should the SIGCHLD come at the
  * wrong moment. */
-#define SNAPSHOT_LOOK_US   50000
+#define SNAPSHOT_LOOK_US     50000
 
 /* --- console and snapshots (engine) --------------------------------------------------- */
 

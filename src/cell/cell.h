@@ -180,8 +180,6 @@ bool watch_start(struct cell *cell);
 void watch_arm(uint64_t wall_at_ns, uint64_t cpu_at_ns, uint32_t stops);
 /* It no longer does. Answers why the watchdog fired, or GBX_OK. */
 gbx_status watch_disarm(void);
-/* The engine's thread waits for the host: its clocks go on, but it is not hung. */
-void watch_waiting(bool waiting);
 /* True once the watchdog has fired for what runs now; only the engine's thread may ask. */
 bool watch_fired(void);
 /* CPU time of the engine's thread. */

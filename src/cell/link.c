@@ -223,7 +223,6 @@ send_bytes(struct cell *cell, struct span bytes)
         channel_wake_host(&cell->channel, CHANNEL_WANTS_DATA, cell->event_fd);
         if (n > 0)
             continue;
-        watch_waiting(true);
         struct queued *q;
         while (ring_used(&cell->channel.in) > 0 && (q = receive(cell)) != NULL)
             enqueue(cell, q);
@@ -232,7 +231,6 @@ send_bytes(struct cell *cell, struct span bytes)
                 CHANNEL_WANTS_SPACE | CHANNEL_WANTS_DATA, true, &spun))
             channel_cell_sleep(
                 &cell->channel, CHANNEL_WANTS_SPACE | CHANNEL_WANTS_DATA, UINT64_MAX);
-        watch_waiting(false);
     }
 }
 

@@ -79,7 +79,6 @@ serve_fork(struct template *t, const struct control *order)
         answer.number[0] = (uint64_t)errno;
     } else {
         t->children[t->count++] = (struct child){ pid, order->id };
-        answer.number[1] = (uint64_t)pid;
         answer.fds[0] = (int)syscall(SYS_pidfd_open, pid, 0);
         if (answer.fds[0] < 0) {
             answer.number[0] = (uint64_t)errno;

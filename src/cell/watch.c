@@ -38,7 +38,6 @@ static struct {
     _Atomic uint32_t stops;           /* terminations that don't mean what runs */
     _Atomic uint64_t sleeps_until_ns; /* on CLOCK_MONOTONIC; UINT64_MAX: until an alarm */
     _Atomic int32_t reason;           /* of the firing; a gbx_status */
-    _Atomic bool waiting;             /* for the host */
 } watch;
 
 uint64_t
@@ -92,12 +91,6 @@ bool
 watch_fired(void)
 {
     return (atomic_load(&watch.state) & 3) >= FIRING;
-}
-
-void
-watch_waiting(bool waiting)
-{
-    atomic_store(&watch.waiting, waiting);
 }
 
 /* --- the watchdog's side --------------------------------------------------------------------
@@ -169,15 +162,13 @@ hold(uint32_t fired)
 static void
 escalate(uint32_t fired, gbx_status reason, uint64_t from_ns)
 {
-    uint64_t kill_at = from_ns + STOP_GRACE_US * 1000;
+    /* In CPU time: who waits for the host, or for a turn on a busy machine, is not hung. */
+    uint64_t most_cpu = cpu_now() + STOP_GRACE_US * 1000;
     bool terminated = false;
 
     while (atomic_load(&watch.state) == fired) {
         uint64_t now = now_ns();
-        /* Who waits for the host does not run. */
-        if (atomic_load(&watch.waiting))
-            kill_at = now + STOP_GRACE_US * 1000;
-        if (now >= kill_at && hold(fired))
+        if (cpu_now() >= most_cpu && hold(fired))
             death_note(reason, CHANNEL_NOTE_NONE, 0, 0,
                 "the script could not be interrupted, so its process was ended",
                 span_of(NULL, 0));
@@ -186,10 +177,8 @@ escalate(uint32_t fired, gbx_status reason, uint64_t from_ns)
             terminated = true;
             atomic_store(&watch.state, fired);
         }
-        uint64_t look = terminated ? kill_at : from_ns + STOP_STACK_US * 1000;
         channel_alarm_sleep(&watch.cell->channel,
-            atomic_load(&watch.cell->channel.shared->alarm),
-            look < now + 1000000 ? look : now + 1000000);
+            atomic_load(&watch.cell->channel.shared->alarm), now + WATCH_LOOK_NS);
     }
 }
 
@@ -209,13 +198,12 @@ fire(uint32_t armed, gbx_status reason)
 static void *
 watchdog(void *unused)
 {
-    struct channel_shared *shared = watch.cell->channel.shared;
+    struct channel *channel = &watch.cell->channel;
     uint32_t seen = 0;
 
     (void)unused;
     for (;;) {
-        atomic_store(&shared->alarm_wanted, 1);
-        uint32_t alarm = atomic_load(&shared->alarm);
+        uint32_t alarm = channel_alarm_announce(channel);
         uint32_t state = atomic_load(&watch.state);
         uint64_t look = UINT64_MAX;
 
@@ -232,7 +220,7 @@ watchdog(void *unused)
         seen = alarm;
         atomic_store(&watch.sleeps_until_ns, look);
         if (atomic_load(&watch.state) == state)
-            channel_alarm_sleep(&watch.cell->channel, alarm, look);
+            channel_alarm_sleep(channel, alarm, look);
         atomic_store(&watch.sleeps_until_ns, 0);
     }
     return NULL;

@@ -107,7 +107,7 @@ isolate_heed_stops(gbx_isolate *isolate)
     if (stops == isolate->stops_heeded)
         return;
     isolate->stops_heeded = stops;
-    uint64_t at = now_us() + STOP_GRACE_US + STOP_KILL_US;
+    uint64_t at = now_us() + STOP_KILL_US;
     while ((future = table_next(&isolate->futures, &cursor, &id)) != NULL)
         if (future->runs && future->stops != stops && at < future->kill_at_us) {
             future->kill_at_us = at;
@@ -124,6 +124,21 @@ isolate_watch_snapshot(gbx_isolate *isolate)
 
 /* --- the end -------------------------------------------------------------------------------- */
 
+/* A busy machine may not have let the cell run, and it would have obeyed. Who sleeps, or has had
+ * its CPU time, has no such excuse. */
+static bool
+is_starved(const gbx_isolate *isolate, gbx_future *future, uint64_t now)
+{
+    uint64_t used = cell_cpu_us(isolate->cell);
+
+    if (future->overdue_at_us == 0) {
+        future->overdue_at_us = now;
+        future->overdue_cpu_us = used + STOP_STARVED_CPU_US;
+    }
+    return now < future->overdue_at_us + STOP_STARVED_MAX_US && used < future->overdue_cpu_us &&
+           cell_is_runnable(isolate->cell);
+}
+
 static void
 condemn_for(gbx_isolate *isolate, const gbx_future *future)
 {
@@ -137,7 +152,7 @@ uint64_t
 isolate_enforce(gbx_isolate *isolate, uint64_t now)
 {
     uint32_t cursor = 0, id;
-    const gbx_future *future;
+    gbx_future *future;
     uint64_t next = UINT64_MAX;
 
     if (isolate->cell == NULL)
@@ -149,10 +164,12 @@ isolate_enforce(gbx_isolate *isolate, uint64_t now)
     isolate_take_last(isolate); /* an answer that has come counts */
     while (isolate->cell != NULL &&
            (future = table_next(&isolate->futures, &cursor, &id)) != NULL) {
-        if (now >= future->kill_at_us)
+        uint64_t at = future->kill_at_us;
+        if (now >= at && is_starved(isolate, future, now))
+            at = now + STOP_STARVED_LOOK_US;
+        else if (now >= at)
             condemn_for(isolate, future);
-        else if (future->kill_at_us < next)
-            next = future->kill_at_us;
+        next = at < next ? at : next;
     }
     if (isolate->cell == NULL)
         return UINT64_MAX;

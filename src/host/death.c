@@ -4,41 +4,12 @@
 #include "base/clock.h"
 #include "base/error.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
-
-#include "base/fd.h"
 
 /* --- accounts ------------------------------------------------------------------------------- */
-
-static uint64_t
-resident_bytes(pid_t pid)
-{
-    unsigned long long size, resident;
-    char path[64], text[128];
-
-    (void)snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
-    GBX_AUTOFD fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-    if (n <= 0)
-        return 0;
-    text[n] = '\0';
-    if (sscanf(text, "%llu %llu", &size, &resident) != 2)
-        return 0;
-    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
-uint64_t
-cell_cpu_us(const struct cell *cell)
-{
-    clockid_t clock;
-
-    return clock_getcpuclockid(cell->pid, &clock) == 0 ? clock_ns_of(clock) / 1000 : 0;
-}
 
 gbx_status
 gbx_isolate_usage(gbx_isolate *isolate, gbx_usage *out_usage)
@@ -50,9 +21,9 @@ gbx_isolate_usage(gbx_isolate *isolate, gbx_usage *out_usage)
         return GBX_EINVAL;
     if (isolate->cell == NULL)
         return GBX_EDISPOSED;
-    usage.pid = (uint32_t)isolate->cell->pid;
+    usage.pid = (uint32_t)cell_pid(isolate->cell);
     usage.cpu_us = cell_cpu_us(isolate->cell);
-    uint64_t resident = resident_bytes(isolate->cell->pid);
+    uint64_t resident = cell_resident_bytes(isolate->cell);
     if (resident != 0)
         isolate->resident_bytes = resident;
     usage.resident_bytes = isolate->resident_bytes;

@@ -52,7 +52,7 @@ struct cell {
     struct template *template;   /* NULL once that is gone */
     struct gbx_isolate *isolate; /* NULL: in the pool */
     uint32_t id;                 /* in template->cells */
-    pid_t pid;                   /* 0 until forked; for accounts, never for kill() */
+    pid_t pid;                   /* see cell_pid(); 0 until somebody asks */
     int event_fd, pidfd;         /* pidfd: -1 until forked */
     struct channel channel;
     struct watch event, exit;
@@ -117,6 +117,17 @@ void pools_fill(struct gbx_runtime *runtime);
 void cell_free(struct cell *cell);
 /* SIGKILL; works on a stopped process too. */
 void cell_kill(struct cell *cell);
+
+/* --- what the kernel says of a cell (process.c) ---------------------------------------------
+ */
+
+/* Its pid as this process sees it, for accounts, never for kill(). 0: unknown. */
+pid_t cell_pid(struct cell *cell);
+/* CPU time of all its threads, and memory that is resident now. 0: unknown. */
+uint64_t cell_cpu_us(struct cell *cell);
+uint64_t cell_resident_bytes(struct cell *cell);
+/* It runs, or would if it were let. */
+bool cell_is_runnable(struct cell *cell);
 /* Waits for the template's word on how a dead cell ended, at most `timeout_us`. */
 bool cell_wait_exit(struct cell *cell, int64_t timeout_us);
 /* Packets from a template; closes it when it is gone. */
@@ -216,8 +227,6 @@ void isolate_leave(struct gbx_isolate *isolate);
 void isolate_finish_all(struct gbx_isolate *isolate, gbx_status status, const gbx_error *error);
 /* Fills the death certificate (death.c). Its cell is still there, and has ended or is about to. */
 void death_certify(struct gbx_isolate *isolate, gbx_error *error);
-/* CPU time of its cell; 0: unknown. */
-uint64_t cell_cpu_us(const struct cell *cell);
 struct frame_tag isolate_tag(const struct gbx_isolate *isolate, uint32_t id);
 
 /* One message of a cell (receive.c): the only place that believes one. False: the isolate has
@@ -261,6 +270,8 @@ struct gbx_future {
     gbx_future_callback callback;
     void *data;
     uint64_t kill_at_us;      /* the host's own deadline; UINT64_MAX: none */
+    uint64_t overdue_at_us;   /* when that was seen to have passed; 0: not yet */
+    uint64_t overdue_cpu_us;  /* CPU time of the cell until which it may go on even so */
     uint64_t wall_us, cpu_us; /* what the user asked for; 0: no limit */
 };
 

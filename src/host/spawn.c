@@ -288,7 +288,6 @@ on_forked(struct template *template, struct control *packet)
     if (cell->failed)
         return;
     cell->pidfd = fd_above_stdio(steal_fd(&packet->fds[0]));
-    cell->pid = (pid_t)packet->number[1];
     struct gbx_runtime *runtime = template->runtime;
     if (watch_add(runtime, &cell->exit, WATCH_CELL_EXIT, cell, cell->pidfd, NULL) != GBX_OK ||
         watch_add(runtime, &cell->event, WATCH_CELL_EVENT, cell, cell->event_fd, NULL) !=

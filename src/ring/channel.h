@@ -99,8 +99,10 @@ bool channel_host_wants(struct channel *channel, uint32_t wants);
 void channel_host_awake(struct channel *channel);
 /* Host: makes the watchdog thread of the cell look around. Any thread, async-signal-safe. */
 void channel_alarm(struct channel *channel);
-/* The cell's watchdog: sleep until `alarm` is no longer what it was, or until the time on
- * CLOCK_MONOTONIC (UINT64_MAX: never). It sets `alarm_wanted` first, then reads `alarm`. */
+/* The cell's watchdog: announces that it is about to sleep, and answers what `alarm` is; looks
+ * whether there is something to do; then sleeps until `alarm` is no longer that, or until the time
+ * on CLOCK_MONOTONIC (UINT64_MAX: never). */
+uint32_t channel_alarm_announce(struct channel *channel);
 void channel_alarm_sleep(struct channel *channel, uint32_t alarm, uint64_t until_ns);
 /* True if `wants` holds for this end now. */
 bool channel_has(struct channel *channel, uint32_t wants);

@@ -119,8 +119,18 @@ void
 channel_alarm(struct channel *channel)
 {
     atomic_fetch_add(&channel->shared->alarm, 1);
-    if (atomic_exchange(&channel->shared->alarm_wanted, 0) != 0)
+    /* Only the watchdog takes its word back. If we did, it could announce itself and read the new
+     * count just before, and then sleep on that with no word left for the next alarm. */
+    if (atomic_load(&channel->shared->alarm_wanted) != 0)
         futex_wake(&channel->shared->alarm);
+}
+
+uint32_t
+channel_alarm_announce(struct channel *channel)
+{
+    /* Sequentially consistent on both sides: either we see the alarm, or it sees our word. */
+    atomic_store(&channel->shared->alarm_wanted, 1);
+    return atomic_load(&channel->shared->alarm);
 }
 
 void
@@ -131,6 +141,7 @@ channel_alarm_sleep(struct channel *channel, uint32_t alarm, uint64_t until_ns)
     /* FUTEX_WAIT_BITSET takes an absolute time. */
     (void)syscall(SYS_futex, &channel->shared->alarm, FUTEX_WAIT_BITSET, alarm,
         until_ns == UINT64_MAX ? NULL : &t, NULL, FUTEX_BITSET_MATCH_ANY);
+    atomic_store_explicit(&channel->shared->alarm_wanted, 0, memory_order_relaxed);
 }
 
 static inline void

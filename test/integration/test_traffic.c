@@ -332,6 +332,8 @@ CleanTest(traffic, terminations_come_from_any_thread)
         for (int k = 0; k < 20; k++)
             settle(start(w.context, "for (;;);", 0), GBX_ETERMINATED);
         gbx_future *last = start(w.context, "new Promise(() => {})", GBX_AWAIT);
+        const gbx_death *death = gbx_isolate_death(w.isolate);
+        cr_assert_null(death, "%s", death == NULL ? "" : death->message);
         cr_assert_eq(kill((pid_t)usage.pid, SIGKILL), 0);
         while (gbx_isolate_death(w.isolate) == NULL)
             (void)gbx_runtime_dispatch(w.runtime, 1000000);

@@ -462,8 +462,7 @@ watch(struct ends *e)
     struct channel_shared *shared = e->cell.shared;
 
     while (atomic_load(&shared->stop) < ROUNDS) {
-        atomic_store(&shared->alarm_wanted, 1);
-        uint32_t alarm = atomic_load(&shared->alarm);
+        uint32_t alarm = channel_alarm_announce(&e->cell);
         uint32_t stop = atomic_load(&shared->stop);
         atomic_store(&shared->snapshot_stop, stop); /* tells the other side what it has seen */
         if (stop < ROUNDS)
@@ -482,6 +481,44 @@ Test(park, an_alarm_before_the_sleep_prevents_it)
     uint32_t seen = atomic_load(&e.cell.shared->alarm);
     channel_alarm(&e.host);
     channel_alarm_sleep(&e.cell, seen, UINT64_MAX); /* for ever, or not at all */
+    ends_close(&e);
+}
+
+/* Sleeps until each next alarm, whatever that was for. */
+static bool
+sleep_through(struct ends *e)
+{
+    struct channel_shared *shared = e->cell.shared;
+
+    for (uint32_t i = 1; i <= ROUNDS; i++) {
+        uint32_t alarm = channel_alarm_announce(&e->cell);
+        atomic_store(&shared->snapshot_stop, i);
+        channel_alarm_sleep(&e->cell, alarm, UINT64_MAX);
+    }
+    atomic_store(&shared->stop, 1);
+    return true;
+}
+
+/* An alarm may fall between any two steps of the watchdog's; one that comes later must wake it. */
+Test(park, alarms_that_never_end_wake_each_sleep, .timeout = 200)
+{
+    struct ends e;
+    struct timespec begun, now;
+    uint32_t slept = 0;
+
+    ends_open(&e);
+    pid_t pid = cell_start(&e, sleep_through);
+    (void)clock_gettime(CLOCK_MONOTONIC, &begun);
+    while (atomic_load(&e.host.shared->stop) == 0) {
+        channel_alarm(&e.host);
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        if (atomic_load(&e.host.shared->snapshot_stop) != slept) {
+            slept = atomic_load(&e.host.shared->snapshot_stop);
+            begun = now;
+        }
+        cr_assert_lt(now.tv_sec - begun.tv_sec, LOST_S, "sleep %u did not end", slept);
+    }
+    cell_join(pid);
     ends_close(&e);
 }
 
