@@ -28,10 +28,17 @@ typedef void (*gbx_console_callback)(
 /* Called once, when the isolate has died by itself; gbx_isolate_death() tells how. */
 typedef void (*gbx_death_callback)(gbx_isolate *isolate, void *data);
 
+enum gbx_isolate_flags {
+    /* Lets V8's CPU profiler start its thread; without this, CDP's Profiler domain is refused. */
+    GBX_ISOLATE_PROFILING = 1,
+    /* Takes away the right to ask for a fork, and with it background heap snapshots. */
+    GBX_ISOLATE_NO_FORK = 2,
+};
+
 /* Zero always means the default. Fields are only ever appended. */
 typedef struct gbx_isolate_options {
     uint32_t size;               /* GBX_ISOLATE_OPTIONS_INIT sets it */
-    uint32_t flags;              /* none yet: 0 */
+    uint32_t flags;              /* set of enum gbx_isolate_flags */
     uint64_t memory_limit_bytes; /* heap, buffers, wasm and code together; 0: 128 MiB;
                                   * 8 MiB to 16 GiB */
     uint64_t stack_limit_bytes;  /* of the guest's native stack; 0: V8's own, about 1 MB;
@@ -93,7 +100,7 @@ GBX_API void gbx_isolate_terminate(GBX_BORROW gbx_isolate *isolate);
 typedef struct gbx_death {
     uint32_t size;     /* of this struct */
     gbx_status status; /* GBX_EMEMORY, GBX_ETIMEOUT, GBX_ECPU, GBX_ETERMINATED, GBX_ECRASHED,
-                        * GBX_EPROTO, GBX_ELOST */
+                        * GBX_EPROTO, GBX_EVIOLATION, GBX_ELOST, GBX_ESEAL */
     int32_t signal;    /* that ended the process; 0: none */
     int32_t exit_code; /* if it exited by itself, else -1 */
     uint32_t cause;    /* GBX_EMEMORY: enum below; else 0 */

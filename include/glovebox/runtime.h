@@ -28,11 +28,21 @@ typedef struct gbx_runtime_options {
                          * GBX_POOL_NONE: none */
     const char *engine; /* borrowed; prefix of a Node.js installation (its bin/node is the
                          * engine); NULL: the one that glovebox came with */
+    uint32_t require;   /* enum gbx_require; 0: strict */
+    uint32_t reserved;  /* 0 */
 } gbx_runtime_options;
-#define GBX_RUNTIME_OPTIONS_INIT             \
-    {                                        \
-        sizeof(gbx_runtime_options), 0, NULL \
+#define GBX_RUNTIME_OPTIONS_INIT                   \
+    {                                              \
+        sizeof(gbx_runtime_options), 0, NULL, 0, 0 \
     }
+/* Which layers of the sandbox must hold, or there is no cell. What is not required is engaged
+ * all the same where the machine lets it; see gbx_runtime_layer(). */
+enum gbx_require {
+    GBX_REQUIRE_STRICT = 0, /* what needs no privilege: the system-call filter, resource limits,
+                             * no descriptors, no new privileges, a session of its own */
+    GBX_REQUIRE_FULL = 1,   /* and namespaces, landlock, a user that is not root */
+    GBX_REQUIRE_NONE = 2,   /* none: for tests and for code that is trusted */
+};
 #define GBX_POOL_NONE UINT32_MAX
 
 /**
@@ -41,7 +51,7 @@ typedef struct gbx_runtime_options {
  * @param options      copied; NULL for all defaults.
  * @param out_runtime  set only on GBX_OK; release with gbx_runtime_close().
  * @param error        filled on failure only; may be NULL.
- * @return GBX_OK, GBX_EINVAL, GBX_EUNSUPPORTED, GBX_EENGINE, GBX_ENOMEM, GBX_ESYS.
+ * @return GBX_OK, GBX_EINVAL, GBX_EUNSUPPORTED, GBX_EENGINE, GBX_ESEAL, GBX_ENOMEM, GBX_ESYS.
  * @blocks up to 10 s; usually about 40 ms, most of it V8's own start.   @threads any.   @since
  * 0.1
  */
@@ -88,6 +98,27 @@ GBX_API gbx_status gbx_runtime_dispatch(GBX_BORROW gbx_runtime *runtime, int64_t
  * @threads one at a time.   @since 0.1
  */
 GBX_API const char *gbx_runtime_engine(GBX_BORROW const gbx_runtime *runtime);
+
+/* One layer of the sandbox around each cell of a runtime. */
+typedef struct gbx_layer {
+    const char *name;     /* "seccomp" */
+    const char *cause;    /* why it usually cannot engage, for people */
+    uint32_t engaged;     /* 1: it holds */
+    uint32_t required_by; /* the weakest enum gbx_require that requires it: strict or full */
+    int32_t os_errno;     /* why it does not hold; 0: it does, or was not tried */
+    uint32_t reserved;    /* 0 */
+} gbx_layer;
+
+/**
+ * Tells whether a layer of the sandbox holds, as found when the runtime's zygote sealed itself and
+ * a cell for trial.
+ *
+ * @param index  0 for the first.
+ * @return lent until the runtime is closed; NULL past the last layer.
+ * @threads one at a time.   @since 0.1
+ */
+GBX_API const gbx_layer *gbx_runtime_layer(
+    GBX_BORROW const gbx_runtime *runtime, uint32_t index);
 
 /* The version of this header, and of the library that runs: major * 10000 + minor * 100 +
  * patch. */

@@ -45,7 +45,8 @@ extern "C" {
     X(EENGINE,      -17, "the engine is missing, or is not the one this build was made for")   \
     X(ESEAL,        -18, "a required layer of sealing cannot engage on this machine")          \
     X(ESYS,         -19, "a system call failed; see gbx_error.os_errno")                       \
-    X(ELIMIT,       -20, "as many of these as may be are there already; nothing was done")
+    X(ELIMIT,       -20, "as many of these as may be are there already; nothing was done")     \
+    X(EVIOLATION,   -21, "the cell tried what its sandbox forbids and was killed")
 /* clang-format on */
 
 enum {

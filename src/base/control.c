@@ -11,9 +11,11 @@
 enum {
     PACKET_BYTES = offsetof(struct control, fds)
 };
-_Static_assert(offsetof(struct control, number) == 8 &&
-                   offsetof(struct control, text) == 8 + 8 * TEMPLATE_OPTIONS &&
-                   PACKET_BYTES == 8 + 8 * TEMPLATE_OPTIONS + CONTROL_TEXT,
+_Static_assert(
+    sizeof(struct layers) == 4 + LAYERS && LAYERS % 4 == 0 &&
+        offsetof(struct control, number) == 8 &&
+        offsetof(struct control, layers) == 8 + 8 * TEMPLATE_OPTIONS &&
+        PACKET_BYTES == 8 + 8 * TEMPLATE_OPTIONS + sizeof(struct layers) + CONTROL_TEXT,
     "no padding may cross");
 
 int

@@ -8,19 +8,25 @@
 #ifndef BASE_CONTROL_H
 #define BASE_CONTROL_H
 
+#include "base/layers.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
 enum control_kind {
-    CONTROL_HELLO =
-        1, /* zygote: V8 runs (text: its version), or failed (number[0]: 1, text: why) */
-    CONTROL_TEMPLATE, /* to the zygote: number[]: enum template_option; fds: the template's
+    CONTROL_HELLO = 1, /* zygote: V8 runs (text: its version), or failed (number[0]: 1, text:
+                        * why); layers */
+    CONTROL_TEMPLATE,  /* to the zygote: number[]: enum template_option; fds: the template's
                        * socket, a pidfd of the host */
-    CONTROL_READY,    /* template: like HELLO */
-    CONTROL_FORK,     /* to the template: a cell; id; fds: channel memory, event fd */
-    CONTROL_KILL,     /* to the template: kill cell `id`, of which the host has no pidfd */
-    CONTROL_FORKED,   /* template: number[0] errno or 0; fd: a pidfd */
-    CONTROL_EXITED,   /* template, of cell `id`: number[0] wait status, [1] CPU time in us, [2]
+    CONTROL_READY,     /* template: like HELLO; fd: tells of forks that its cells ask for, see
+                       * sandbox_watch_forks(); none: they cannot fork */
+    CONTROL_FORK,      /* to the template: a cell; id; fds: channel memory, event fd */
+    CONTROL_KILL,      /* to the template: kill cell `id`, of which the host has no pidfd */
+    CONTROL_MEMORY,    /* to the template: number[0] 1 lifts the soft limits of cell `id` for a
+                       * snapshot; 0 sets them back, number[1] bytes higher. Answered with the
+                       * same, number[0] an errno or 0 */
+    CONTROL_FORKED,    /* template: number[0] errno or 0; fd: a pidfd */
+    CONTROL_EXITED,    /* template, of cell `id`: number[0] wait status, [1] CPU time in us, [2]
                        * peak of its resident memory in bytes */
 };
 
@@ -28,11 +34,14 @@ enum template_option {
     TEMPLATE_MEMORY_LIMIT, /* bytes */
     TEMPLATE_STACK_LIMIT,  /* bytes; 0: V8's default */
     TEMPLATE_FLAGS,        /* enum template_flags */
+    TEMPLATE_LAYERS,       /* without these, no cell: set of enum sandbox_layer */
     TEMPLATE_OPTIONS
 };
 
 enum template_flags {
-    TEMPLATE_CONSOLE = 1, /* console.* reaches the host */
+    TEMPLATE_CONSOLE = 1,   /* console.* reaches the host */
+    TEMPLATE_FORK = 2,      /* background snapshots: its cells may ask for forks */
+    TEMPLATE_PROFILING = 4, /* V8's CPU profiler may start its thread */
 };
 
 #define CONTROL_TEXT 256
@@ -41,6 +50,7 @@ struct control {
     uint32_t kind;
     uint32_t id;
     uint64_t number[TEMPLATE_OPTIONS];
+    struct layers layers;    /* of a HELLO */
     char text[CONTROL_TEXT]; /* NUL-terminated */
     int fds[2];              /* -1: none. Sent: borrowed. Received: owned, CLOEXEC */
 };

@@ -182,6 +182,14 @@
 #define SNAPSHOT_MEMORY_BYTES  (256 * MIB)
 /* The guest's answers come before its snapshot. */
 #define SNAPSHOT_NICE          10
+/* Who cells are when the host is root: nobody's number. Debian gives 65534 to `nobody`, and keeps
+ * this one free. */
+#define CELL_USER              65533
+/* The one descriptor of a cell, to which it writes 8 bytes at a time: its host's bell. Below are
+ * stdin to stderr, which point at /dev/null until they are closed. */
+#define CELL_BELL_FD           3
+/* How long a zygote is given to end by itself when its runtime closes. */
+#define ZYGOTE_END_MS          1000
 /* --- the host ------------------------------------------------------------------------- */
 
 /* An options struct of a later version is longer, but not longer than this. */

@@ -91,6 +91,7 @@ struct cell_start {
     uint64_t memory_limit_bytes;
     uint64_t data_bytes, address_bytes; /* of the template: /proc/self/statm, in bytes */
     uint32_t flags;                     /* enum template_flags */
+    uint32_t layers;                    /* without these, none: set of enum sandbox_layer */
 };
 void cell_run(const struct cell_start *start) __attribute__((noreturn));
 
@@ -174,6 +175,8 @@ uint64_t task_next_ns(struct cell *cell);
 
 /* Starts the watchdog thread; false with errno. */
 bool watch_start(struct cell *cell);
+/* Waits until it runs: a filter that came sooner would not let it start. */
+void watch_await(void);
 /* The engine's thread is about to run guest code until `wall_at_ns`, until its own CPU clock
  * says `cpu_at_ns` (UINT64_MAX: no limit), or until the host has asked for more than `stops`
  * terminations. */

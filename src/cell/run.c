@@ -30,10 +30,39 @@ on_sigchld(int signal)
     (void)signal; /* only there to end a sleep: a snapshot child has ended */
 }
 
+/* The walls stand, all that are required, or there is no cell. */
+static void
+check_layers(const struct layers *layers, uint32_t required)
+{
+    static const char *const names[] = {
+#define LAYER(name, level, text, cause) text,
+        SANDBOX_LAYERS(LAYER)
+#undef LAYER
+    };
+    char text[160];
+
+    for (enum sandbox_layer i = LAYER_PRIVILEGES; i <= LAYER_SIGNALS; i++)
+        if ((required & ~layers->engaged & 1u << i) != 0) {
+            (void)snprintf(text, sizeof text, "the sandbox layer \"%s\" cannot engage: %s",
+                names[i], strerror(layers->error[i]));
+            death_note(GBX_ESEAL, CHANNEL_NOTE_NONE, 0, 0, text, span_of(NULL, 0));
+        }
+}
+
+static enum sandbox_profile
+profile_of(uint32_t flags)
+{
+    unsigned fork = (flags & TEMPLATE_FORK) != 0 ? SANDBOX_FORK : 0;
+    unsigned profiling = (flags & TEMPLATE_PROFILING) != 0 ? SANDBOX_PROFILING : 0;
+
+    return (enum sandbox_profile)(fork | profiling);
+}
+
 static void
 start(struct cell *cell, const struct cell_start *s)
 {
     struct sigaction chld = { .sa_handler = on_sigchld };
+    struct layers layers = { 0 };
     uint64_t seed;
 
     if (!channel_map(&cell->channel, s->memory_fd, false))
@@ -49,18 +78,20 @@ start(struct cell *cell, const struct cell_start *s)
     cell->tasks.max = cell->callbacks.max = PROMISES_MAX;
     frame_reader_init(&cell->reader, TO_CELL);
     (void)sigaction(SIGCHLD, &chld, NULL);
+    /* Some walls are each thread's own: the watchdog starts inside of them. */
+    sandbox_confine_cell(&(struct sandbox_cell){ .keep_fd = &cell->event_fd,
+                             .memory_limit_bytes = s->memory_limit_bytes,
+                             .data_bytes = s->data_bytes,
+                             .address_bytes = s->address_bytes },
+        &layers);
+    if (!watch_start(cell))
+        fail_early("cannot start the watchdog thread");
     if (getrandom(&seed, sizeof seed, 0) != sizeof seed)
         fail_early("cannot draw a random seed");
     engine_after_fork(&cell_hooks, cell, seed, (s->flags & TEMPLATE_CONSOLE) != 0);
-    if (!watch_start(cell))
-        fail_early("cannot start the watchdog thread");
-    /* The event fd moves to a fixed place and every other one goes. */
-    const char *error = sandbox_seal_cell(&(struct sandbox_cell){ .keep_fd = &cell->event_fd,
-        .memory_limit_bytes = s->memory_limit_bytes,
-        .data_bytes = s->data_bytes,
-        .address_bytes = s->address_bytes });
-    if (error != NULL)
-        fail_early(error);
+    watch_await();
+    sandbox_filter_cell(profile_of(s->flags), &layers);
+    check_layers(&layers, s->layers);
 }
 
 /* What V8 posted to itself runs under a deadline too: finalizers are guest code. */

@@ -25,6 +25,7 @@ struct child {
 struct template
 {
     int socket, host_fd, signal_fd;
+    int forks_fd; /* for the host; see sandbox_watch_forks() */
     struct cell_start start;
     struct child *children; /* alive; unordered */
     size_t count, capacity;
@@ -33,7 +34,7 @@ struct template
 static void
 send_text(const struct template *t, bool failed, const char *text)
 {
-    struct control packet = { .kind = CONTROL_READY, .fds = { -1, -1 } };
+    struct control packet = { .kind = CONTROL_READY, .fds = { t->forks_fd, -1 } };
 
     packet.number[0] = failed;
     (void)snprintf(packet.text, sizeof packet.text, "%s", text);
@@ -97,36 +98,72 @@ serve_kill(const struct template *t, uint32_t id)
             (void)kill(t->children[i].pid, SIGKILL);
 }
 
+/* Only we reap our children, so a pid that we know is still its own. */
+static int
+set_memory(const struct template *t, pid_t pid, const struct control *order)
+{
+    struct sandbox_cell cell = { .memory_limit_bytes = t->start.memory_limit_bytes,
+        .data_bytes = t->start.data_bytes,
+        .address_bytes = t->start.address_bytes };
+
+    return order->number[0] != 0 ? sandbox_raise_memory(pid)
+                                 : sandbox_restore_memory(pid, &cell, order->number[1]);
+}
+
+static void
+serve_memory(const struct template *t, const struct control *order)
+{
+    struct control answer = { .kind = CONTROL_MEMORY, .id = order->id, .fds = { -1, -1 } };
+
+    answer.number[0] = ESRCH;
+    for (size_t i = 0; i < t->count; i++)
+        if (t->children[i].id == order->id)
+            answer.number[0] = (uint64_t)set_memory(t, t->children[i].pid, order);
+    (void)control_send(t->socket, &answer);
+}
+
 static uint64_t
 time_us(const struct timeval *time)
 {
     return (uint64_t)time->tv_sec * 1000000 + (uint64_t)time->tv_usec;
 }
 
+static void
+report(struct template *t, pid_t pid, int status, const struct rusage *usage)
+{
+    for (size_t i = 0; i < t->count; i++) {
+        if (t->children[i].pid != pid)
+            continue;
+        struct control packet = { .kind = CONTROL_EXITED, .fds = { -1, -1 } };
+        packet.id = t->children[i].id;
+        packet.number[0] = (uint64_t)(uint32_t)status;
+        packet.number[1] = time_us(&usage->ru_utime) + time_us(&usage->ru_stime);
+        packet.number[2] = (uint64_t)usage->ru_maxrss * 1024;
+        t->children[i] = t->children[--t->count];
+        (void)control_send(t->socket, &packet);
+        break;
+    }
+}
+
 /* Reaps what has ended and reports it. Only who reaps learns what it has used. */
 static void
 reap(struct template *t)
 {
-    struct signalfd_siginfo info;
+    struct signalfd_siginfo signals;
     struct rusage usage;
-    pid_t pid;
     int status;
 
-    while (read(t->signal_fd, &info, sizeof info) > 0)
+    while (read(t->signal_fd, &signals, sizeof signals) > 0)
         ;
-    while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
-        for (size_t i = 0; i < t->count; i++) {
-            if (t->children[i].pid != pid)
-                continue;
-            struct control packet = { .kind = CONTROL_EXITED, .fds = { -1, -1 } };
-            packet.id = t->children[i].id;
-            packet.number[0] = (uint64_t)(uint32_t)status;
-            packet.number[1] = time_us(&usage.ru_utime) + time_us(&usage.ru_stime);
-            packet.number[2] = (uint64_t)usage.ru_maxrss * 1024;
-            t->children[i] = t->children[--t->count];
-            (void)control_send(t->socket, &packet);
-            break;
-        }
+    for (;;) {
+        siginfo_t info = { .si_pid = 0 };
+        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
+            return;
+        /* Before it is reaped, while its number is its own: a snapshot child that does not die
+         * with its cell, as ours does, cannot have left the group. */
+        (void)kill(-info.si_pid, SIGKILL);
+        if (wait4(info.si_pid, &status, 0, &usage) == info.si_pid)
+            report(t, info.si_pid, status, &usage);
     }
 }
 
@@ -144,6 +181,7 @@ warm(struct template *t, const struct control *order)
 
     t->start.memory_limit_bytes = config.memory_limit_bytes;
     t->start.flags = (uint32_t)order->number[TEMPLATE_FLAGS];
+    t->start.layers = (uint32_t)order->number[TEMPLATE_LAYERS];
     (void)signal(SIGCHLD, SIG_DFL);
     (void)sigemptyset(&chld);
     (void)sigaddset(&chld, SIGCHLD);
@@ -153,7 +191,11 @@ warm(struct template *t, const struct control *order)
         error = "cannot make a signalfd";
     if (error == NULL && !sandbox_memory_in_use(&t->start.data_bytes, &t->start.address_bytes))
         error = "cannot read /proc/self/statm; is /proc mounted?";
+    /* Last: from here on nothing but cells is forked from us. */
+    if (error == NULL && (t->start.flags & TEMPLATE_FORK) != 0)
+        t->forks_fd = sandbox_watch_forks();
     send_text(t, error != NULL, error != NULL ? error : engine_version());
+    fd_close(&t->forks_fd);
     if (error != NULL)
         _exit(CELL_EXIT_NOTED);
 }
@@ -161,7 +203,9 @@ warm(struct template *t, const struct control *order)
 void
 template_run(const struct control *order, int host_fd)
 {
-    struct template t = { .socket = order->fds[0], .host_fd = host_fd, .signal_fd = -1 };
+    struct template t = {
+        .socket = order->fds[0], .host_fd = host_fd, .signal_fd = -1, .forks_fd = -1
+    };
 
     (void)prctl(PR_SET_NAME, "gbx-template");
     (void)close(ZYGOTE_CONTROL_FD);
@@ -188,6 +232,8 @@ template_run(const struct control *order, int host_fd)
             serve_fork(&t, &packet);
         else if (packet.kind == CONTROL_KILL)
             serve_kill(&t, packet.id);
+        else if (packet.kind == CONTROL_MEMORY)
+            serve_memory(&t, &packet);
         for (int i = 0; i < 2; i++)
             fd_close(&packet.fds[i]);
     }

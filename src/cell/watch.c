@@ -33,6 +33,7 @@ enum phase {
 static struct {
     struct cell *cell;
     clockid_t cpu_clock; /* of the engine's thread */
+    _Atomic bool runs;   /* it has made the system calls that a new thread makes */
     _Atomic uint32_t state;
     _Atomic uint64_t wall_at_ns, cpu_at_ns;
     _Atomic uint32_t stops;           /* terminations that don't mean what runs */
@@ -202,6 +203,7 @@ watchdog(void *unused)
     uint32_t seen = 0;
 
     (void)unused;
+    atomic_store(&watch.runs, true);
     for (;;) {
         uint32_t alarm = channel_alarm_announce(channel);
         uint32_t state = atomic_load(&watch.state);
@@ -224,6 +226,13 @@ watchdog(void *unused)
         atomic_store(&watch.sleeps_until_ns, 0);
     }
     return NULL;
+}
+
+void
+watch_await(void)
+{
+    while (!atomic_load(&watch.runs))
+        (void)sched_yield();
 }
 
 bool

@@ -9,15 +9,30 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 static __attribute__((noreturn)) void
 zygote_exit(const char *why)
 {
     (void)fprintf(stderr, "glovebox zygote: %s: %s\n", why, strerror(errno));
     _exit(CELL_EXIT_NOTED);
+}
+
+/* What V8 would look up when the first date is made, by when it can't. */
+static void
+set_time_zone(void)
+{
+    static const char zones[] = "zoneinfo/";
+    char target[256];
+    ssize_t n = readlink("/etc/localtime", target, sizeof target - 1);
+
+    target[n > 0 ? n : 0] = '\0';
+    const char *name = strstr(target, zones);
+    (void)setenv("TZ", name != NULL ? name + strlen(zones) : "UTC", 1);
 }
 
 static void
@@ -38,12 +53,20 @@ int
 glovebox_main(int argc, char **argv)
 {
     struct control packet = { .kind = CONTROL_HELLO, .fds = { -1, -1 } };
+    struct layers layers = { 0 };
 
     (void)argc;
     (void)argv;
     (void)prctl(PR_SET_NAME, "gbx-zygote");
-    (void)signal(SIGCHLD, SIG_IGN); /* templates are nobody's to reap */
+    (void)signal(SIGPIPE, SIG_IGN);
+    sandbox_enter(&layers);
+    set_time_zone();
     const char *error = engine_boot(true);
+    sandbox_seal_zygote(&layers);
+    if (error == NULL)
+        sandbox_rehearse(&layers);
+    (void)signal(SIGCHLD, SIG_IGN); /* templates are nobody's to reap */
+    packet.layers = layers;
     packet.number[0] = error != NULL;
     (void)snprintf(
         packet.text, sizeof packet.text, "%s", error != NULL ? error : engine_version());

@@ -121,7 +121,11 @@ classify(gbx_isolate *isolate)
         death->signal = WTERMSIG(cell->wait_status);
         (void)snprintf(text, sizeof text, "the cell was ended by signal %d (%s)", death->signal,
             strsignal(death->signal));
-        say(isolate, GBX_ECRASHED, text);
+        if (death->signal == SIGSYS)
+            say(isolate, GBX_EVIOLATION,
+                "the cell made a system call that its sandbox forbids");
+        else
+            say(isolate, GBX_ECRASHED, text);
         return;
     }
     death->exit_code = WEXITSTATUS(cell->wait_status);

@@ -33,6 +33,7 @@ enum watch_kind {
     WATCH_CELL_EVENT, /* object: struct cell; its eventfd */
     WATCH_CELL_EXIT,  /* object: struct cell; its pidfd */
     WATCH_TEMPLATE,   /* object: struct template; its socket */
+    WATCH_FORKS,      /* object: struct template; its forks_fd */
     WATCH_ZYGOTE,     /* object: the runtime */
     WATCH_TIMER,      /* object: the runtime */
 };
@@ -58,6 +59,10 @@ struct cell {
     struct watch event, exit;
     bool failed; /* the template could not fork it; os_errno says why */
     int os_errno;
+    bool fork_asked;        /* it may fork once */
+    bool memory_lifted;     /* its soft limits are those of a snapshot */
+    uint32_t memory_orders; /* CONTROL_MEMORY that the template has not answered */
+    uint64_t data_bytes;    /* cell_data_bytes() when they were lifted */
     bool exited;
     int wait_status;                 /* once exited, like the next two */
     uint64_t cpu_us, resident_bytes; /* in all its life; at most */
@@ -70,7 +75,8 @@ struct template
     struct gbx_runtime *runtime;
     uint64_t option[TEMPLATE_OPTIONS]; /* what makes it this template */
     int socket;
-    struct watch watch;
+    int forks_fd; /* tells of forks that its cells ask for; -1: they can't */
+    struct watch watch, forks_watch;
     bool ready, dead;
     char error[CONTROL_TEXT]; /* why it could not start */
     struct table cells;       /* struct cell: asked for, not yet known to have exited */
@@ -97,6 +103,8 @@ struct gbx_runtime {
     int zygote_socket, zygote_pidfd;
     pid_t zygote_pid;
     char engine[CONTROL_TEXT];
+    uint32_t require;        /* layers without which there is no cell */
+    gbx_layer layer[LAYERS]; /* of the last zygote */
     struct template *templates;
     struct scratch *scratch;      /* counted */
     struct gbx_isolate *isolates; /* alive or not, open; doubly linked */
@@ -118,6 +126,22 @@ void cell_free(struct cell *cell);
 /* SIGKILL; works on a stopped process too. */
 void cell_kill(struct cell *cell);
 
+/* Lifts the cell's memory limits for a snapshot, when that returns; sets them back, some time
+ * later. `keep`: as much higher as the cell has grown meanwhile, since what V8 needed and freed
+ * remains malloc's, as addresses without pages, and still counts. */
+gbx_status cell_lift_memory(struct cell *cell);
+void cell_restore_memory(struct cell *cell, bool keep);
+
+/* Nobody would hear the cell ask for a fork. */
+bool cell_cannot_fork(const struct cell *cell);
+/* A cell asks for a fork (forks.c). */
+void template_answer_forks(struct template *template);
+
+/* Notes what a zygote reports. GBX_ESEAL, naming the first, if a required layer is missing
+ * (layers.c). */
+gbx_status layers_take(
+    struct gbx_runtime *runtime, const struct layers *layers, gbx_error *error);
+
 /* --- what the kernel says of a cell (process.c) ---------------------------------------------
  */
 
@@ -126,12 +150,17 @@ pid_t cell_pid(struct cell *cell);
 /* CPU time of all its threads, and memory that is resident now. 0: unknown. */
 uint64_t cell_cpu_us(struct cell *cell);
 uint64_t cell_resident_bytes(struct cell *cell);
+/* What counts in its RLIMIT_DATA. */
+uint64_t cell_data_bytes(struct cell *cell);
 /* It runs, or would if it were let. */
 bool cell_is_runnable(struct cell *cell);
 /* Waits for the template's word on how a dead cell ended, at most `timeout_us`. */
 bool cell_wait_exit(struct cell *cell, int64_t timeout_us);
 /* Packets from a template; closes it when it is gone. */
 void template_receive(struct template *template);
+/* Waits for one packet of a template, and takes it. ETIMEDOUT at `until_us`; with any other errno
+ * it has been closed. */
+int template_take(struct template *template, uint64_t until_us);
 void template_free(struct template *template);
 
 /* --- isolates -------------------------------------------------------------------------------

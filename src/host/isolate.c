@@ -177,7 +177,7 @@ check_options(const gbx_isolate_options *options, gbx_isolate_options *out, gbx_
             (unsigned long long)out->stack_limit_bytes,
             (unsigned long long)(STACK_LIMIT_MIN / KIB),
             (unsigned long long)(STACK_LIMIT_MAX / MIB));
-    if (out->flags != 0)
+    if ((out->flags & ~(uint32_t)(GBX_ISOLATE_PROFILING | GBX_ISOLATE_NO_FORK)) != 0)
         return fail(error, GBX_EUNSUPPORTED, "isolate options: unknown flag 0x%x", out->flags);
     if (out->name != NULL && strlen(out->name) >= sizeof((gbx_isolate *)0)->name)
         return fail(error, GBX_EINVAL, "isolate name: longer than 63 bytes");
@@ -234,7 +234,10 @@ gbx_isolate_open(gbx_runtime *runtime, const gbx_isolate_options *options,
     uint64_t option[TEMPLATE_OPTIONS] = {
         [TEMPLATE_MEMORY_LIMIT] = o.memory_limit_bytes,
         [TEMPLATE_STACK_LIMIT] = o.stack_limit_bytes,
-        [TEMPLATE_FLAGS] = o.on_console != NULL ? TEMPLATE_CONSOLE : 0,
+        [TEMPLATE_FLAGS] = (o.on_console != NULL ? TEMPLATE_CONSOLE : 0u) |
+                           ((o.flags & GBX_ISOLATE_NO_FORK) != 0 ? 0u : TEMPLATE_FORK) |
+                           ((o.flags & GBX_ISOLATE_PROFILING) != 0 ? TEMPLATE_PROFILING : 0u),
+        [TEMPLATE_LAYERS] = runtime->require,
     };
     status = cell_obtain(runtime, option, &isolate->cell, error);
     if (status != GBX_OK) {

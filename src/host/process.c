@@ -48,18 +48,31 @@ cell_cpu_us(struct cell *cell)
     return pid != 0 && clock_getcpuclockid(pid, &clock) == 0 ? clock_ns_of(clock) / 1000 : 0;
 }
 
-uint64_t
-cell_resident_bytes(struct cell *cell)
+/* The number at `index` in /proc/pid/statm, in bytes. */
+static uint64_t
+memory_of(struct cell *cell, unsigned index)
 {
-    unsigned long long size, resident;
-    char path[64], text[128];
+    char path[64], text[128], *at = text;
     pid_t pid = cell_pid(cell);
 
     (void)snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
-    if (pid == 0 || !read_text(path, text, sizeof text) ||
-        sscanf(text, "%llu %llu", &size, &resident) != 2)
+    if (pid == 0 || !read_text(path, text, sizeof text))
         return 0;
-    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+    while (index-- > 0)
+        (void)strtoull(at, &at, 10);
+    return strtoull(at, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+uint64_t
+cell_resident_bytes(struct cell *cell)
+{
+    return memory_of(cell, 1);
+}
+
+uint64_t
+cell_data_bytes(struct cell *cell)
+{
+    return memory_of(cell, 5);
 }
 
 bool

@@ -298,6 +298,16 @@ on_snapshot_piece(
            broke(isolate, "a piece of a snapshot that nobody asked for");
 }
 
+static bool
+on_forked(gbx_isolate *isolate, const struct frame *frame, const struct msg_forked *m)
+{
+    (void)m;
+    if (frame->id == 0 || frame->id != isolate->snapshot_request)
+        return broke(isolate, "a fork that nobody asked for");
+    cell_restore_memory(isolate->cell, false);
+    return true;
+}
+
 bool
 receive(gbx_isolate *isolate, const struct frame *frame)
 {
@@ -317,6 +327,7 @@ receive(gbx_isolate *isolate, const struct frame *frame)
         CASE(INSPECTOR_MESSAGE, inspector_message)
         CASE(STATISTICS_REPLY, statistics_reply)
         CASE(SNAPSHOT_PIECE, snapshot_piece)
+        CASE(FORKED, forked)
         CASE(PAUSED, paused)
         CASE(PENDING, pending)
     default:

@@ -137,6 +137,9 @@ handle(struct gbx_runtime *runtime, const struct watch *watch)
     case WATCH_TEMPLATE:
         template_receive(watch->object);
         break;
+    case WATCH_FORKS:
+        template_answer_forks(watch->object);
+        break;
     case WATCH_ZYGOTE:
         zygote_stop(runtime); /* it died; the next isolate gets a new one */
         break;
@@ -233,8 +236,15 @@ gbx_runtime_open(
     status = runtime_new(&runtime, error);
     if (status != GBX_OK)
         return status;
+    if (o.require > GBX_REQUIRE_NONE)
+        status =
+            fail(error, GBX_EUNSUPPORTED, "runtime options: unknown require %u", o.require);
+    runtime->require = o.require == GBX_REQUIRE_NONE   ? 0
+                       : o.require == GBX_REQUIRE_FULL ? layers_up_to(LAYER_FULL)
+                                                       : layers_up_to(LAYER_STRICT);
     runtime->pool_size = o.pool == GBX_POOL_NONE ? 0 : o.pool == 0 ? POOL_DEFAULT : o.pool;
-    status = paths_find(o.engine, &runtime->paths, error);
+    if (status == GBX_OK)
+        status = paths_find(o.engine, &runtime->paths, error);
     if (status == GBX_OK)
         status = zygote_start(runtime, error);
     if (status != GBX_OK) {

@@ -238,6 +238,10 @@ snapshot_end(gbx_isolate *isolate, gbx_future *request, gbx_status status, const
 
     isolate_ref(isolate);
     isolate->snapshot_request = 0;
+    if (isolate->cell != NULL) {
+        isolate->cell->fork_asked = false;
+        cell_restore_memory(isolate->cell, true);
+    }
     /* All that the child wrote is in the ring by now; what comes later is not the child's. */
     uint64_t all = isolate->received_bytes + RING_BYTES;
     while (snapshot_listens(isolate) && isolate->snapshot->background &&
@@ -385,6 +389,11 @@ gbx_heap_snapshot(gbx_isolate *isolate, const gbx_snapshot_options *options)
 
     if (isolate->snapshot_request != 0)
         return future_failed(GBX_ELIMIT, "a heap snapshot of this isolate is under way");
+    if (options != NULL && options->mode == GBX_SNAPSHOT_BACKGROUND && isolate->cell != NULL &&
+        cell_cannot_fork(isolate->cell))
+        return future_failed(GBX_EUNSUPPORTED,
+            "no background snapshot: the isolate was opened with GBX_ISOLATE_NO_FORK, or this "
+            "kernel has no seccomp user notification (before 5.5)");
     if (snapshot_open(options, &s, &error) != GBX_OK)
         return future_failed(error.status, "%s", error.message);
     gbx_future *future = future_new(isolate, FUTURE_LOCAL);
@@ -408,6 +417,9 @@ gbx_heap_snapshot(gbx_isolate *isolate, const gbx_snapshot_options *options)
         SNAPSHOT_BYTES_BASE + isolate->options.memory_limit_bytes * SNAPSHOT_BYTES_FACTOR;
     isolate->snapshot = s;
     isolate->snapshot_request = request->id;
+    isolate->cell->fork_asked = s->background;
+    if (!s->background)
+        (void)cell_lift_memory(isolate->cell);
     put_snapshot(&isolate->scratch->out, isolate_tag(isolate, request->id),
         &(struct msg_snapshot){ .background = s->background });
     (void)future_send(isolate, request);

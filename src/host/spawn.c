@@ -73,6 +73,14 @@ receive_within(int socket, struct control *out, uint64_t timeout_us)
     }
 }
 
+static bool
+has_ended(int pidfd, int timeout_ms)
+{
+    struct pollfd fd = { .fd = pidfd, .events = POLLIN };
+
+    return poll(&fd, 1, timeout_ms) > 0;
+}
+
 /* --- zygote --------------------------------------------------------------------------------- */
 
 static int
@@ -147,6 +155,8 @@ zygote_start(struct gbx_runtime *runtime, gbx_error *error)
             runtime->paths.engine);
     if (hello.number[0] != 0)
         return fail(error, GBX_EENGINE, "%s: %s", runtime->paths.engine, hello.text);
+    if (layers_take(runtime, &hello.layers, error) != GBX_OK)
+        return GBX_ESEAL;
     (void)snprintf(runtime->engine, sizeof runtime->engine, "%s", hello.text);
     return watch_add(
         runtime, &runtime->zygote_watch, WATCH_ZYGOTE, runtime, runtime->zygote_socket, error);
@@ -159,10 +169,12 @@ zygote_stop(struct gbx_runtime *runtime)
         template_free(runtime->templates);
     if (runtime->zygote_pid != 0) {
         siginfo_t info;
-        /* The socket's end would do it too; this is sooner. The pid is ours until we reap it,
-         * unless the host ignores SIGCHLD: then the pidfd tells. */
+        /* It ends by itself, and only when all in its pid namespace has been ended and reaped. The
+         * pid is ours until we reap it, unless the host ignores SIGCHLD: then the pidfd tells. */
+        (void)shutdown(runtime->zygote_socket, SHUT_RDWR);
         if (runtime->zygote_pidfd >= 0) {
-            (void)syscall(SYS_pidfd_send_signal, runtime->zygote_pidfd, SIGKILL, NULL, 0);
+            if (!has_ended(runtime->zygote_pidfd, ZYGOTE_END_MS))
+                (void)syscall(SYS_pidfd_send_signal, runtime->zygote_pidfd, SIGKILL, NULL, 0);
             while (waitid(P_PIDFD, (id_t)runtime->zygote_pidfd, &info, WEXITED) < 0 &&
                    errno == EINTR)
                 ;
@@ -201,7 +213,7 @@ template_start(struct gbx_runtime *runtime, const uint64_t option[TEMPLATE_OPTIO
     struct template *t = calloc(1, sizeof *t);
     if (t == NULL)
         return fail(error, GBX_ENOMEM, "no memory for a template");
-    t->socket = -1;
+    t->socket = t->forks_fd = -1;
     t->runtime = runtime;
     t->cells.max = TABLE_MAX;
     t->next = runtime->templates;
@@ -220,6 +232,8 @@ template_start(struct gbx_runtime *runtime, const uint64_t option[TEMPLATE_OPTIO
     fd_close(&theirs);
     if (e == 0)
         e = receive_within(t->socket, &order, START_TIMEOUT_US);
+    if (e == 0)
+        t->forks_fd = fd_above_stdio(steal_fd(&order.fds[0]));
     if (e == EPIPE || e == ETIMEDOUT) { /* a zygote that does not answer helps nobody */
         zygote_stop(runtime);
         return fail(error, GBX_ELOST, "the zygote did not answer: %s", strerror(e));
@@ -235,6 +249,8 @@ template_start(struct gbx_runtime *runtime, const uint64_t option[TEMPLATE_OPTIO
         return status;
     }
     gbx_status status = watch_add(runtime, &t->watch, WATCH_TEMPLATE, t, t->socket, error);
+    if (status == GBX_OK && t->forks_fd >= 0)
+        status = watch_add(runtime, &t->forks_watch, WATCH_FORKS, t, t->forks_fd, error);
     if (status != GBX_OK) {
         template_free(t);
         return status;
@@ -257,7 +273,9 @@ template_free(struct template *template)
         }
     /* Its end kills its cells. Isolates hear of it from their pidfds. */
     watch_remove(runtime, &template->watch, template->socket);
+    watch_remove(runtime, &template->forks_watch, template->forks_fd);
     fd_close(&template->socket);
+    fd_close(&template->forks_fd);
     while ((cell = table_any(&template->cells, &id)) != NULL) {
         (void)table_remove(&template->cells, id);
         cell->template = NULL;
@@ -308,6 +326,11 @@ take_packet(struct template *template, struct control *packet)
     case CONTROL_FORKED:
         on_forked(template, packet);
         break;
+    case CONTROL_MEMORY:
+        cell = table_get(&template->cells, packet->id);
+        if (cell != NULL && cell->memory_orders > 0)
+            cell->memory_orders--;
+        break;
     case CONTROL_EXITED:
         cell = table_remove(&template->cells, packet->id);
         if (cell != NULL) {
@@ -338,6 +361,21 @@ template_receive(struct template *template)
         }
     if (error != EAGAIN)
         template_free(template);
+}
+
+int
+template_take(struct template *template, uint64_t until_us)
+{
+    struct control packet;
+    uint64_t now = now_us();
+    int error =
+        now < until_us ? receive_within(template->socket, &packet, until_us - now) : ETIMEDOUT;
+
+    if (error == 0 && !take_packet(template, &packet))
+        error = EBADMSG;
+    if (error != 0 && error != ETIMEDOUT)
+        template_free(template);
+    return error;
 }
 
 /* --- cells ---------------------------------------------------------------------------------- */
@@ -408,15 +446,13 @@ cell_await(struct cell *cell, gbx_error *error)
 
     while (cell->pidfd < 0 && !cell->failed) {
         struct template *template = cell->template;
-        uint64_t now = now_us();
-        struct control packet;
-        int e =
-            now < until ? receive_within(template->socket, &packet, until - now) : ETIMEDOUT;
-        if (e == 0 && take_packet(template, &packet))
+        int e = template_take(template, until);
+        if (e == 0)
             continue;
         (void)fail(error, GBX_ELOST, "the template could not fork a cell: %s",
-            e == ECONNRESET ? "its process died" : strerror(e == 0 ? EBADMSG : e));
-        template_free(template);
+            e == ECONNRESET ? "its process died" : strerror(e));
+        if (e == ETIMEDOUT)
+            template_free(template);
         return false;
     }
     if (!cell->failed)
@@ -441,14 +477,6 @@ pools_fill(struct gbx_runtime *runtime)
             *last = ahead;
             t->pooled++;
         }
-}
-
-static bool
-has_ended(int pidfd, int timeout_ms)
-{
-    struct pollfd fd = { .fd = pidfd, .events = POLLIN };
-
-    return poll(&fd, 1, timeout_ms) > 0;
 }
 
 /* Takes a cell from the pool, but none that has died there. */
@@ -531,16 +559,8 @@ cell_wait_exit(struct cell *cell, int64_t timeout_us)
 {
     uint64_t until = now_us() + (uint64_t)timeout_us;
 
-    while (!cell->exited && cell->template != NULL) {
-        uint64_t now = now_us();
-        struct control packet;
-        struct template *template = cell->template;
-        int e =
-            now < until ? receive_within(template->socket, &packet, until - now) : ETIMEDOUT;
-        if (e == ETIMEDOUT)
-            break;
-        if (e != 0 || !take_packet(template, &packet))
-            template_free(template);
-    }
+    while (!cell->exited && cell->template != NULL &&
+           template_take(cell->template, until) != ETIMEDOUT)
+        ;
     return cell->exited;
 }

@@ -1,6 +1,7 @@
 /* traffic.c - what goes to and from a cell, and waiting for it. */
 #include "host/host.h"
 
+#include "base/check.h"
 #include "base/clock.h"
 
 #include <errno.h>
@@ -258,7 +259,8 @@ pump_sleep(gbx_isolate *isolate, uint64_t until_us)
 {
     struct cell *cell = isolate->cell;
     struct pollfd fds[] = { { .fd = cell->event_fd, .events = POLLIN },
-        { .fd = cell->pidfd, .events = POLLIN } };
+        { .fd = cell->pidfd, .events = POLLIN },
+        { .fd = cell->template != NULL ? cell->template->forks_fd : -1, .events = POLLIN } };
     struct timespec timeout, *wait = NULL;
     uint64_t now = now_us(), count;
 
@@ -273,13 +275,15 @@ pump_sleep(gbx_isolate *isolate, uint64_t until_us)
         channel_host_awake(&cell->channel);
         return;
     }
-    int n = ppoll(fds, 2, wait, NULL);
+    int n = ppoll(fds, COUNT(fds), wait, NULL);
     channel_host_awake(&cell->channel);
     if (n > 0 && fds[0].revents != 0 && read(cell->event_fd, &count, sizeof count) < 0 &&
         errno != EAGAIN)
         return;
     if (n > 0 && fds[1].revents != 0)
         isolate_ended(isolate);
+    else if (n > 0 && fds[2].revents != 0)
+        template_answer_forks(cell->template);
 }
 
 /* Looks at the clock: enforces deadlines, and answers whether `until_us` has come. */

@@ -117,6 +117,22 @@ process_named(const char *name, int timeout_ms)
     return pid;
 }
 
+pid_t
+process_child(pid_t of)
+{
+    DIR *directory = opendir("/proc");
+    char name[32];
+    pid_t parent, answer = 0;
+
+    for (const struct dirent *e; answer == 0 && (e = readdir(directory)) != NULL;) {
+        pid_t pid = (pid_t)strtol(e->d_name, NULL, 10);
+        if (pid > 0 && process_read(pid, name, &parent) && parent == of)
+            answer = pid;
+    }
+    (void)closedir(directory);
+    return answer;
+}
+
 /* Whatever of ours lost its parent comes to us, and is waited for here. */
 static void
 expect_no_process(void)

@@ -81,6 +81,8 @@ void dispatch_until(gbx_runtime *runtime, const bool *done);
 /* A descendant of this process with this name (/proc/pid/comm); 0: none. Waits up to
  * `timeout_ms` for one to appear. */
 pid_t process_named(const char *name, int timeout_ms);
+/* A child of another process; 0: it has none. */
+pid_t process_child(pid_t of);
 /* True if the process descends from this one. */
 bool process_descends(pid_t pid);
 /* Descriptors that are open now. */

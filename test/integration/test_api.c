@@ -48,13 +48,16 @@ CleanTest(api, runtime_options_may_grow_and_be_left_out)
     cr_assert_eq(gbx_runtime_open(&longer.u.runtime, &runtime, &error), GBX_EUNSUPPORTED);
     cr_assert_eq(error.status, GBX_EUNSUPPORTED);
     cr_assert_not_null(strstr(error.message, "byte 511"), "%s", error.message);
-    init.size = sizeof init - 1;
+    init.size = offsetof(gbx_runtime_options, require) - 1; /* the first version's, less one */
     cr_assert_eq(gbx_runtime_open(&init, &runtime, &error), GBX_EINVAL);
     init.size = 0;
     cr_assert_eq(gbx_runtime_open(&init, &runtime, &error), GBX_EINVAL);
     init.size = UINT32_MAX;
     cr_assert_eq(gbx_runtime_open(&init, &runtime, &error), GBX_EINVAL);
     init = (gbx_runtime_options)GBX_RUNTIME_OPTIONS_INIT;
+    init.require = GBX_REQUIRE_NONE + 1;
+    cr_assert_eq(gbx_runtime_open(&init, &runtime, &error), GBX_EUNSUPPORTED);
+    init.require = 0;
     init.pool = 65;
     cr_assert_eq(gbx_runtime_open(&init, &runtime, &error), GBX_EINVAL);
     cr_assert_null(runtime);
@@ -103,7 +106,7 @@ CleanTest(api, isolate_options_are_checked)
     name[64] = '\0';
     cr_assert_eq(isolate_status(&w, &o), GBX_EINVAL);
     o = init;
-    o.flags = 1;
+    o.flags = 4; /* the first that nobody has */
     cr_assert_eq(isolate_status(&w, &o), GBX_EUNSUPPORTED);
     o = init;
     o.memory_limit_bytes = ((uint64_t)8 << 20) - 1;

@@ -39,6 +39,7 @@ template_new(struct fake_cell *f, const gbx_isolate_options *options)
     GBX_CHECK(t != NULL && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
     t->runtime = f->runtime;
     t->socket = pair[0];
+    t->forks_fd = -1;
     f->template_socket = pair[1];
     t->cells.max = TABLE_MAX;
     t->option[TEMPLATE_MEMORY_LIMIT] = options != NULL && options->memory_limit_bytes != 0
@@ -46,7 +47,8 @@ template_new(struct fake_cell *f, const gbx_isolate_options *options)
                                            : MEMORY_LIMIT_DEFAULT;
     t->option[TEMPLATE_STACK_LIMIT] = options != NULL ? options->stack_limit_bytes : 0;
     t->option[TEMPLATE_FLAGS] =
-        options != NULL && options->on_console != NULL ? TEMPLATE_CONSOLE : 0;
+        TEMPLATE_FORK |
+        (options != NULL && options->on_console != NULL ? TEMPLATE_CONSOLE : 0u);
     f->runtime->templates = t;
     GBX_CHECK(watch_add(f->runtime, &t->watch, WATCH_TEMPLATE, t, t->socket, NULL) == GBX_OK);
     return t;

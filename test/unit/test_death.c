@@ -193,7 +193,7 @@ Test(death, a_note_is_only_read_behind_its_exit_code)
     close_cell();
     open_cell();
     note(GBX_EMEMORY, 0, 0);
-    cr_assert_eq(end(SIGSYS)->status, GBX_ECRASHED);
+    cr_assert_eq(end(SIGSYS)->status, GBX_EVIOLATION);
     close_cell();
     open_cell();
     cr_assert_eq(end(NOTED)->status, GBX_ECRASHED, "there is none");

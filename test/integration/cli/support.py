@@ -141,6 +141,19 @@ def children(pid):
     return found
 
 
+def descendants(pid, name):
+    """Those with this name (/proc/pid/comm)."""
+    found = []
+    for child in children(pid):
+        try:
+            if pathlib.Path(f'/proc/{child}/comm').read_text().strip() == name:
+                found.append(child)
+            found += descendants(child, name)
+        except FileNotFoundError:
+            pass  # it has ended meanwhile
+    return found
+
+
 def wait_for(condition, what):
     until = time.monotonic() + PATIENCE
     while not condition():

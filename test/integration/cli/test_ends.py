@@ -9,7 +9,7 @@ import signal
 import subprocess
 import termios
 
-from support import (ENVIRONMENT, GLOVEBOX, Place, children, finish, js, run, wait_for)
+from support import (ENVIRONMENT, GLOVEBOX, Place, children, descendants, finish, js, run, wait_for)
 import tap
 
 # --- limits ---
@@ -59,12 +59,9 @@ def test_costs_are_told_of_the_dead_too():
 
 
 def cell_of(process):
-    """host > zygote > template > cell"""
-    pid = process.pid
-    for _ in range(3):
-        wait_for(lambda: children(pid), f'{pid} has no child')
-        pid = children(pid)[0]
-    return pid
+    """host > guard, where there is a pid namespace > zygote > template > cell"""
+    wait_for(lambda: descendants(process.pid, 'gbx-cell'), f'{process.pid} has no cell')
+    return descendants(process.pid, 'gbx-cell')[0]
 
 
 def busy(place, *flags):

@@ -1,0 +1,127 @@
+/* forks.c - what a cell gets for its heap snapshots: memory, and a fork.
+ *
+ * The kernel holds a cell in clone() until we have said
+ * yes or no (seccomp's user notification), and we say yes once for each background snapshot.
+ *
+ * V8's copy of the object graph is not the guest's doing, so the cell's template lifts the limits
+ * of memory first. Those of a snapshot child are lifted while the cell is held, for the child to
+ * inherit, and go back when the cell says that it has forked.
+ */
+#include "host/host.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+
+/* --- memory ---------------------------------------------------------------------------------- */
+
+static int
+order_memory(struct cell *cell, bool lift, uint64_t kept_bytes)
+{
+    struct control order = { .kind = CONTROL_MEMORY, .id = cell->id, .fds = { -1, -1 } };
+
+    order.number[0] = lift;
+    order.number[1] = kept_bytes;
+    cell->memory_lifted = lift;
+    int error = cell->template == NULL ? ESRCH : control_send(cell->template->socket, &order);
+    cell->memory_orders += error == 0;
+    return error;
+}
+
+gbx_status
+cell_lift_memory(struct cell *cell)
+{
+    uint64_t until = now_us() + START_TIMEOUT_US;
+
+    cell->data_bytes = cell_data_bytes(cell);
+    int error = order_memory(cell, true, 0);
+    while (error == 0 && cell->memory_orders > 0 && cell->template != NULL)
+        error = template_take(cell->template, until);
+    return error == 0 && cell->template != NULL ? GBX_OK : GBX_ELOST;
+}
+
+void
+cell_restore_memory(struct cell *cell, bool keep)
+{
+    if (!cell->memory_lifted)
+        return;
+    uint64_t now = keep ? cell_data_bytes(cell) : 0;
+    (void)order_memory(cell, false, now > cell->data_bytes ? now - cell->data_bytes : 0);
+}
+
+/* --- forks ----------------------------------------------------------------------------------- */
+
+bool
+cell_cannot_fork(const struct cell *cell)
+{
+    return cell->template != NULL && cell->template->forks_fd < 0;
+}
+
+/* The cell whose pid asks, or NULL: a snapshot child, or one that has died meanwhile. */
+static struct cell *
+asker(struct template *template, pid_t pid)
+{
+    uint32_t cursor = 0, id;
+    struct cell *cell;
+
+    while ((cell = table_next(&template->cells, &cursor, &id)) != NULL)
+        if (cell_pid(cell) == pid)
+            return cell;
+    return NULL;
+}
+
+static bool
+still_asks(const struct template *template, const struct seccomp_notif *question)
+{
+    return ioctl(template->forks_fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &question->id) == 0;
+}
+
+/* Nobody asked for this fork: only code that is not ours makes such a call. */
+static void
+end_violator(struct template *template, struct cell *cell, const struct seccomp_notif *question)
+{
+    if (cell != NULL && cell->isolate != NULL) {
+        isolate_condemn(
+            cell->isolate, GBX_EVIOLATION, "the cell tried to fork, and nobody asked it to");
+        return;
+    }
+    GBX_AUTOFD pidfd = (int)syscall(SYS_pidfd_open, question->pid, 0);
+    if (pidfd >= 0 && still_asks(template, question))
+        (void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+}
+
+void
+template_answer_forks(struct template *template)
+{
+    struct seccomp_notif question;
+    struct seccomp_notif_resp answer;
+
+    memset(&question, 0, sizeof question);
+    if (ioctl(template->forks_fd, SECCOMP_IOCTL_NOTIF_RECV, &question) < 0)
+        return; /* it has died meanwhile */
+    struct cell *cell = asker(template, (pid_t)question.pid);
+    bool asked = cell != NULL && cell->fork_asked;
+    memset(&answer, 0, sizeof answer);
+    answer.id = question.id;
+    answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+    if (asked) {
+        cell->fork_asked = false;
+        /* Without the memory the snapshot may fail, and says so. */
+        (void)cell_lift_memory(cell);
+    } else {
+        answer.flags = 0;
+        answer.error = -EPERM;
+    }
+    /* Waiting for the template may have shown that it is gone, and then all of this is. */
+    if (asked && cell->template == NULL)
+        return;
+    if (!asked)
+        end_violator(template, cell, &question);
+    (void)ioctl(template->forks_fd, SECCOMP_IOCTL_NOTIF_SEND, &answer);
+}
