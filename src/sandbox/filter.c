@@ -54,13 +54,7 @@ install(enum sandbox_profile profile)
 void
 sandbox_filter_cell(enum sandbox_profile profile, struct layers *layers)
 {
-#ifdef SANDBOX_WITHOUT_FILTER
-    (void)install;
-    (void)profile;
-    layers_note(layers, LAYER_FILTER, EOPNOTSUPP);
-#else
     layers_note(layers, LAYER_FILTER, install(profile));
-#endif
 }
 
 int

@@ -20,16 +20,6 @@ enum {
     ABI_SIGNALS = 6,
 };
 
-#ifdef SANDBOX_WITHOUT_NAMESPACES
-enum {
-    LEFT_OUT = EOPNOTSUPP
-};
-#else
-enum {
-    LEFT_OUT = 0
-};
-#endif
-
 static uint64_t
 file_rights(long abi)
 {
@@ -60,8 +50,8 @@ enclose(long abi)
 void
 landlock_enclose(struct layers *layers)
 {
-    long abi = LEFT_OUT != 0 ? -1 : syscall(SYS_landlock_create_ruleset, NULL, 0, VERSION_FLAG);
-    int error = LEFT_OUT != 0 ? LEFT_OUT : abi < 0 ? errno : enclose(abi);
+    long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, VERSION_FLAG);
+    int error = abi < 0 ? errno : enclose(abi);
 
     layers_note(layers, LAYER_FILES, error);
     layers_note(layers, LAYER_SIGNALS, error != 0 ? error : abi < ABI_SIGNALS ? ENOSYS : 0);
