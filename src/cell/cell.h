@@ -73,8 +73,9 @@ struct cell {
     pid_t snapshot_child;      /* 0: none */
     uint32_t snapshot_request; /* the request that its end answers */
     uint64_t memory_limit_bytes;
-    bool trimmed; /* nothing has run since freed memory went back to the kernel */
-    struct {      /* what the memory hook saw; the isolate is to end */
+    bool profiling; /* threads of V8's CPU profiler may be started */
+    bool trimmed;   /* nothing has run since freed memory went back to the kernel */
+    struct {        /* what the memory hook saw; the isolate is to end */
         bool passed;
         enum engine_memory_event event;
         uint64_t limit, used;
@@ -124,6 +125,9 @@ bool is_urgent(const struct frame *frame);
 void serve_urgent(struct cell *cell, const struct frame *frame);
 /* What the engine asks of the cell (hooks.c). */
 extern const struct engine_hooks cell_hooks;
+
+/* True if V8 may not see this CDP command; it has been answered then (cdp.c). */
+bool cdp_refused(struct cell *cell, uint32_t session, struct span json);
 
 /* --- answers (answer.c) --------------------------------------------------------------------- */
 

@@ -73,6 +73,7 @@ start(struct cell *cell, const struct cell_start *s)
     cell->look_at_ns = UINT64_MAX;
     cell->event_fd = s->event_fd;
     cell->memory_limit_bytes = s->memory_limit_bytes;
+    cell->profiling = (s->flags & TEMPLATE_PROFILING) != 0;
     death_catch_crashes(s->memory_limit_bytes);
     cell->out.max = MESSAGE_BYTES_MAX;
     cell->tasks.max = cell->callbacks.max = PROMISES_MAX;

@@ -194,8 +194,9 @@ serve_context_open(struct cell *cell, const struct queued *q, const struct msg_c
 static void
 serve_inspector(struct cell *cell, const struct msg_inspector_send *m)
 {
+    if (cdp_refused(cell, m->session, m->json))
+        return;
     struct task *task = cell->running ? NULL : task_new(cell, 0, 0, 0);
-
     if (task != NULL) {
         task->answered = task->apart = true;
         task_enter(cell, task);

@@ -176,6 +176,60 @@ CleanTest(inspector, takes_a_heap_snapshot_as_the_article_does)
     world_close(&w);
 }
 
+/* --- the CPU profiler ----------------------------------------------------------------------- */
+
+/* Its thread would be the cell's end. */
+CleanTest(inspector, refuses_the_profiler_where_no_thread_may_start)
+{
+    static const char *const commands[] = { "{\"id\":7,\"method\":\"Profiler.enable\"}",
+        "{\"id\":7,\"method\":\"Profiler.start\"}",
+        "{\"method\":\"\\u0050rofiler.startPreciseCoverage\",\"id\":7}" };
+    struct world w = world_open(NULL);
+    static struct client c;
+
+    client_open(&c, &w);
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        say(&c, commands[i]);
+        const gbx_value *answer = next_message(&c, 7, NULL);
+        cr_assert_not_null(at(answer, "error.message"), "%s", commands[i]);
+    }
+    /* The name of another domain ends likewise; and names in arguments are no methods. */
+    say(&c, "{\"id\":8,\"method\":\"HeapProfiler.enable\"}");
+    (void)answer_to(&c, 8);
+    say(&c, "{\"id\":9,\"method\":\"Runtime.evaluate\",\"params\":{\"expression\":"
+            "\"console.profile('Profiler.start'); console.profileEnd()\"}}");
+    (void)answer_to(&c, 9);
+    client_close(&c);
+    expect_usable(&w);
+    world_close(&w);
+}
+
+CleanTest(inspector, profiles_where_it_was_asked_for)
+{
+    struct world w = { .runtime = NULL };
+    gbx_isolate_options options = GBX_ISOLATE_OPTIONS_INIT;
+    static struct client c;
+
+    options.flags = GBX_ISOLATE_PROFILING;
+    w = world_open(&options);
+    eval_only(
+        w.context, "function needle() { for (let i = 0, x = 0; i < 3e7; i++) x += i % 7; }");
+    client_open(&c, &w);
+    say(&c, "{\"id\":1,\"method\":\"Profiler.enable\"}");
+    say(&c, "{\"id\":2,\"method\":\"Profiler.start\"}");
+    (void)answer_to(&c, 2);
+    eval_only(w.context, "needle()");
+    say(&c, "{\"id\":3,\"method\":\"Profiler.stop\"}");
+    const gbx_value *nodes = at(answer_to(&c, 3), "result.profile.nodes");
+    bool found = false;
+    for (size_t i = 0; nodes != NULL && i < gbx_value_length(nodes); i++)
+        found |= is_text(at(gbx_value_at(nodes, i), "callFrame.functionName"), "needle");
+    cr_assert(found, "the profile does not know where the time went");
+    client_close(&c);
+    expect_usable(&w);
+    world_close(&w);
+}
+
 /* --- commands ------------------------------------------------------------------------------- */
 
 CleanTest(inspector, evaluates_and_reports)
