@@ -99,6 +99,7 @@ struct gbx_runtime {
     struct table watches;
     struct watch timer, zygote_watch;
     uint64_t timer_at_us; /* when the timer rings; UINT64_MAX: never */
+    uint64_t idle_at_us;  /* when idle cells are looked at; UINT64_MAX: there is no isolate */
     uint64_t fill_at_us;  /* when the pools are to be filled; UINT64_MAX: they are full */
     int zygote_socket, zygote_pidfd;
     pid_t zygote_pid;
@@ -217,6 +218,9 @@ struct gbx_isolate {
     uint64_t paused_at_us;         /* a debugger holds it since; 0: no */
     uint64_t opened_us;
     uint64_t sent_bytes, received_bytes, resident_bytes;
+    struct { /* when it was looked at last, all idle */
+        uint64_t at_us, cpu_us, sent_bytes;
+    } idle;
     gbx_death death;
     bool has_died;
     char death_message[512], death_stack[CHANNEL_NOTE_STACK], last_function[64];
@@ -334,6 +338,8 @@ void deadline_end(struct gbx_future *future);
 void isolate_heed_stops(struct gbx_isolate *isolate);
 /* Kills what ran past every grace; answers when to look again. */
 uint64_t isolate_enforce(struct gbx_isolate *isolate, uint64_t now);
+/* Ends cells that work though nothing is under way for them; sets when to look again. */
+void runtime_look_at_idle(struct gbx_runtime *runtime, uint64_t now);
 /* Has the cell look after its snapshot child now and then, also while a script runs. */
 void isolate_watch_snapshot(struct gbx_isolate *isolate);
 

@@ -253,6 +253,10 @@ gbx_isolate_open(gbx_runtime *runtime, const gbx_isolate_options *options,
     if (isolate->next != NULL)
         isolate->next->previous = isolate;
     runtime->isolates = isolate;
+    if (runtime->idle_at_us == UINT64_MAX) {
+        runtime->idle_at_us = isolate->opened_us + IDLE_LOOK_US;
+        runtime_alarm(runtime, runtime->idle_at_us);
+    }
     isolate_rest(isolate);
     *out_isolate = isolate;
     return GBX_OK;

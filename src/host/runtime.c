@@ -79,9 +79,12 @@ on_timer(struct gbx_runtime *runtime)
         isolate_unref(i);
         i = next;
     }
+    if (now >= runtime->idle_at_us)
+        runtime_look_at_idle(runtime, now);
     if (now >= runtime->fill_at_us)
         pools_fill(runtime);
     runtime_alarm(runtime, first);
+    runtime_alarm(runtime, runtime->idle_at_us);
     runtime_alarm(runtime, runtime->fill_at_us);
 }
 
@@ -192,7 +195,7 @@ runtime_new(struct gbx_runtime **out, gbx_error *error)
     if (runtime == NULL)
         return fail(error, GBX_ENOMEM, "no memory for a runtime");
     runtime->zygote_socket = runtime->zygote_pidfd = -1;
-    runtime->timer_at_us = runtime->fill_at_us = UINT64_MAX;
+    runtime->timer_at_us = runtime->fill_at_us = runtime->idle_at_us = UINT64_MAX;
     runtime->watches.max = TABLE_MAX;
     runtime->epoll_fd = fd_above_stdio(epoll_create1(EPOLL_CLOEXEC));
     runtime->timer_fd =
