@@ -74,8 +74,7 @@ unsendable(gbx_isolate *isolate, gbx_future *future, gbx_status status, size_t i
 {
     gbx_error error = GBX_ERROR_INIT;
 
-    isolate->scratch->out.len = 0;
-    isolate->scratch->out.failed = false;
+    buf_clear(&isolate->scratch->out);
     if (!future->finished) {
         (void)fail(&error, status, "value %zu: %s", index, gbx_strstatus(status));
         future_finish(future, status, &error, NULL, NULL);

@@ -79,8 +79,7 @@ add_value(gbx_isolate *isolate, const gbx_value *value)
     gbx_status status = value == NULL ? GBX_OK : clone_write(value, out);
 
     if (status != GBX_OK) {
-        out->len = 0;
-        out->failed = false;
+        buf_clear(out);
         return status;
     }
     frame_last_end(out, 0, field);

@@ -201,8 +201,7 @@ gbx_future *
 future_send(gbx_isolate *isolate, gbx_future *future)
 {
     if (future->finished) { /* it could not be opened: nothing is to be sent for it */
-        isolate->scratch->out.len = 0;
-        isolate->scratch->out.failed = false;
+        buf_clear(&isolate->scratch->out);
         return future;
     }
     gbx_status status = isolate_send(isolate);

@@ -91,9 +91,10 @@ isolate_send(gbx_isolate *isolate)
     if (isolate->cell != NULL)
         tell_stops(isolate);
     if (isolate->cell == NULL || out->failed) {
-        gbx_status status = isolate->cell == NULL ? GBX_EDISPOSED : GBX_ETOOBIG;
-        out->len = 0;
-        out->failed = false;
+        gbx_status status = isolate->cell == NULL ? GBX_EDISPOSED
+                            : out->too_long       ? GBX_ETOOBIG
+                                                  : GBX_ENOMEM;
+        buf_clear(out);
         return status;
     }
     return send_bytes(isolate, out);
