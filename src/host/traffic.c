@@ -178,7 +178,7 @@ take_message(gbx_isolate *isolate)
     if (!frame_reader_midway(reader))
         give_back(isolate, &reader->body);
     if (reader->broken)
-        isolate_condemn(isolate, GBX_EPROTO, reader->why);
+        isolate_condemn(isolate, reader->no_memory ? GBX_ENOMEM : GBX_EPROTO, reader->why);
     else if (channel->in.lied || channel->out.lied)
         isolate_condemn(isolate, GBX_EPROTO, "impossible position in the ring");
     return false;

@@ -263,8 +263,8 @@ frame_reader_wants(struct frame_reader *reader, uint8_t **into)
         return 0;
     uint8_t *at = buf_grow(&reader->body, want);
     if (at == NULL) {
-        reader->broken = true;
-        reader->why = "no memory for a message";
+        reader->broken = reader->no_memory = true;
+        reader->why = "no memory for a message of the cell";
         return 0;
     }
     reader->body.len -= want;
