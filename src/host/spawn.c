@@ -97,7 +97,9 @@ zygote_spawn(struct gbx_runtime *runtime, int socket, pid_t *pid)
     (void)sigfillset(&all);
     (void)sigemptyset(&none);
     GBX_AUTOFD host_fd = fcntl(runtime->self_fd, F_DUPFD_CLOEXEC, PARKED_FD);
-    if (host_fd < 0 || posix_spawn_file_actions_init(&actions) != 0)
+    if (host_fd < 0)
+        return errno;
+    if (posix_spawn_file_actions_init(&actions) != 0)
         return ENOMEM;
     if (posix_spawnattr_init(&attr) != 0) {
         (void)posix_spawn_file_actions_destroy(&actions);
