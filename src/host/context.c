@@ -50,12 +50,6 @@ check_path(const char *path, gbx_error *error)
 }
 
 static gbx_future *
-refused(const gbx_error *error)
-{
-    return future_failed(error->status, "%s", error->message);
-}
-
-static gbx_future *
 call_future(gbx_isolate *isolate, uint32_t context, const gbx_call_options *options)
 {
     gbx_future *future = future_new(isolate, FUTURE_PLAIN);
@@ -97,7 +91,7 @@ gbx_context_eval(
     gbx_call_options o;
 
     if (read_options(isolate, options, &o, &error) != GBX_OK)
-        return refused(&error);
+        return future_refused(&error);
     if (len > SOURCE_BYTES_MAX)
         return future_failed(GBX_ETOOBIG, "source: %zu bytes, at most %llu are allowed", len,
             (unsigned long long)SOURCE_BYTES_MAX);
@@ -126,7 +120,7 @@ call(gbx_isolate *isolate, uint32_t context, const char *path, uint32_t referenc
     gbx_call_options o;
 
     if (read_options(isolate, options, &o, &error) != GBX_OK)
-        return refused(&error);
+        return future_refused(&error);
     if (count > ARGUMENTS_MAX)
         return future_failed(
             GBX_EINVAL, "%zu arguments, at most %d are allowed", count, ARGUMENTS_MAX);
@@ -165,7 +159,7 @@ gbx_context_call(gbx_context *context, const char *path, const gbx_value *const 
     gbx_error error = GBX_ERROR_INIT;
 
     if (check_path(path, &error) != GBX_OK)
-        return refused(&error);
+        return future_refused(&error);
     return call(context->isolate, context->id, path, 0, arguments, count, options);
 }
 
@@ -186,7 +180,7 @@ gbx_context_get(gbx_context *context, const char *path, const gbx_call_options *
 
     if (read_options(isolate, options, &o, &error) != GBX_OK ||
         check_path(path, &error) != GBX_OK)
-        return refused(&error);
+        return future_refused(&error);
     gbx_future *future = call_future(isolate, context->id, &o);
     put_get(&isolate->scratch->out, isolate_tag(isolate, future->id),
         &(struct msg_get){ .context = context->id,
@@ -206,7 +200,7 @@ gbx_context_set(gbx_context *context, const char *path, const gbx_value *value)
     gbx_call_options o;
 
     if (read_options(isolate, NULL, &o, &error) != GBX_OK || check_path(path, &error) != GBX_OK)
-        return refused(&error);
+        return future_refused(&error);
     if (value == NULL)
         return future_failed(GBX_EINVAL, "the value to set is NULL");
     gbx_future *future = future_new(isolate, FUTURE_PLAIN);

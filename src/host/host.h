@@ -308,6 +308,7 @@ struct gbx_future {
 struct gbx_future *future_new(struct gbx_isolate *isolate, enum future_kind kind);
 struct gbx_future *future_failed(gbx_status status, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+struct gbx_future *future_refused(const gbx_error *error);
 /* Finishes it and calls back. `value` and `reference` are taken. */
 void future_finish(struct gbx_future *future, gbx_status status, const gbx_error *error,
     gbx_value *value, struct gbx_reference *reference);

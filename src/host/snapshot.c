@@ -395,7 +395,7 @@ gbx_heap_snapshot(gbx_isolate *isolate, const gbx_snapshot_options *options)
             "no background snapshot: the isolate was opened with GBX_ISOLATE_NO_FORK, or this "
             "kernel has no seccomp user notification (before 5.5)");
     if (snapshot_open(options, &s, &error) != GBX_OK)
-        return future_failed(error.status, "%s", error.message);
+        return future_refused(&error);
     gbx_future *future = future_new(isolate, FUTURE_LOCAL);
     gbx_future *request = future_new(isolate, FUTURE_SNAPSHOT);
     if (future->finished || request->finished) {
