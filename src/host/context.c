@@ -231,6 +231,8 @@ gbx_context_open(gbx_isolate *isolate, gbx_context **out_context, gbx_error *err
     context->slot = table_add(&isolate->contexts, context);
     if (context->slot == 0) {
         free(context);
+        if (!table_is_full(&isolate->contexts))
+            return fail(error, GBX_ENOMEM, "no memory for a context");
         return fail(
             error, GBX_ELIMIT, "the isolate has %d contexts, as many as it may", CONTEXTS_MAX);
     }

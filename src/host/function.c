@@ -41,6 +41,8 @@ gbx_context_set_function(
     uint32_t id = table_add(&isolate->functions, f);
     if (id == 0) {
         free(f);
+        if (!table_is_full(&isolate->functions))
+            return future_failed(GBX_ENOMEM, "no memory for a host function");
         return future_failed(
             GBX_ELIMIT, "the isolate has %d host functions, as many as it may", FUNCTIONS_MAX);
     }

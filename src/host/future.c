@@ -54,6 +54,8 @@ future_new(gbx_isolate *isolate, enum future_kind kind)
     future->id = table_add(&isolate->futures, future);
     if (future->id == 0) {
         free(future);
+        if (!table_is_full(&isolate->futures))
+            return &no_memory;
         return future_failed(GBX_ELIMIT, "too many requests are open in this isolate");
     }
     future->kind = (uint8_t)kind;

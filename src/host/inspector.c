@@ -21,6 +21,8 @@ gbx_inspector_open(gbx_isolate *isolate, gbx_inspector_callback on_message, void
     inspector->id = table_add(&isolate->inspectors, inspector);
     if (inspector->id == 0) {
         free(inspector);
+        if (!table_is_full(&isolate->inspectors))
+            return fail(error, GBX_ENOMEM, "no memory for an inspector session");
         return fail(error, GBX_ELIMIT,
             "the isolate has %d inspector sessions, as many as it may", SESSIONS_MAX);
     }
