@@ -243,7 +243,15 @@ gbx_context_open(gbx_isolate *isolate, gbx_context **out_context, gbx_error *err
     gbx_future *future = future_new(isolate, FUTURE_PLAIN);
     put_context_open(&isolate->scratch->out, isolate_tag(isolate, future->id),
         &(struct msg_context_open){ .context = context->id });
-    gbx_future_free(future_send(isolate, future));
+    future = future_send(isolate, future);
+    gbx_status status = future->finished ? gbx_future_status(future, error) : GBX_OK;
+    gbx_future_free(future);
+    if (status != GBX_OK) { /* the cell has not been told: there is no such context */
+        (void)table_remove(&isolate->contexts, context->slot);
+        free(context);
+        isolate_unref(isolate);
+        return status;
+    }
     *out_context = context;
     return GBX_OK;
 }

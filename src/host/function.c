@@ -50,7 +50,10 @@ gbx_context_set_function(
     put_set_function(&isolate->scratch->out, isolate_tag(isolate, future->id),
         &(struct msg_set_function){
             .context = context->id, .function = id, .path = span_text(path) });
-    return future_send(isolate, future);
+    future = future_send(isolate, future);
+    if (future->finished) /* the cell has not been told */
+        free(table_remove(&isolate->functions, id));
+    return future;
 }
 
 /* --- answers -------------------------------------------------------------------------------- */

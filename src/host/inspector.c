@@ -29,7 +29,13 @@ gbx_inspector_open(gbx_isolate *isolate, gbx_inspector_callback on_message, void
     isolate_ref(isolate);
     put_inspector_open(&isolate->scratch->out, isolate_tag(isolate, 0),
         &(struct msg_inspector_open){ .session = inspector->id });
-    (void)isolate_send(isolate);
+    gbx_status status = isolate_send(isolate);
+    if (status != GBX_OK) {
+        (void)table_remove(&isolate->inspectors, inspector->id);
+        free(inspector);
+        isolate_unref(isolate);
+        return fail(error, status, "cannot ask for the session: %s", gbx_strstatus(status));
+    }
     isolate_urge(isolate);
     *out_inspector = inspector;
     return GBX_OK;
