@@ -68,7 +68,7 @@ send_bytes(gbx_isolate *isolate, struct buf *out)
 }
 
 /* A termination means what was sent before it: the cell must know what was sent after it. */
-static void
+static gbx_status
 tell_stops(gbx_isolate *isolate)
 {
     struct buf out = { .max = FRAME_KEPT_BYTES };
@@ -76,24 +76,28 @@ tell_stops(gbx_isolate *isolate)
     uint32_t stops = atomic_load(&isolate->stops);
 
     if (stops == isolate->stops_told)
-        return;
+        return GBX_OK;
     put_stopped(&out, isolate_tag(isolate, 0), &(struct msg_stopped){ .count = stops });
-    if (!out.failed && send_bytes(isolate, &out) == GBX_OK)
+    gbx_status status = out.failed ? GBX_ENOMEM : send_bytes(isolate, &out);
+    if (status == GBX_OK)
         isolate->stops_told = stops;
     buf_done(&out);
+    return status;
 }
 
 gbx_status
 isolate_send(gbx_isolate *isolate)
 {
     struct buf *out = &isolate->scratch->out;
+    gbx_status status = GBX_OK;
 
-    if (isolate->cell != NULL)
-        tell_stops(isolate);
-    if (isolate->cell == NULL || out->failed) {
-        gbx_status status = isolate->cell == NULL ? GBX_EDISPOSED
-                            : out->too_long       ? GBX_ETOOBIG
-                                                  : GBX_ENOMEM;
+    if (isolate->cell == NULL)
+        status = GBX_EDISPOSED;
+    else if (out->failed)
+        status = out->too_long ? GBX_ETOOBIG : GBX_ENOMEM;
+    else
+        status = tell_stops(isolate);
+    if (status != GBX_OK) {
         buf_clear(out);
         return status;
     }
