@@ -272,7 +272,7 @@ gbx_context_close(gbx_context *context)
     if (isolate->cell != NULL) {
         put_context_close(&isolate->scratch->out, isolate_tag(isolate, 0),
             &(struct msg_context_close){ .context = context->id });
-        (void)isolate_send(isolate);
+        isolate_tell(isolate);
     }
     isolate_unref(isolate);
     free(context);
@@ -299,7 +299,7 @@ gbx_reference_close(gbx_reference *reference)
     if (isolate->cell != NULL) {
         put_reference_close(&isolate->scratch->out, isolate_tag(isolate, 0),
             &(struct msg_reference_close){ .reference = reference->id });
-        (void)isolate_send(isolate);
+        isolate_tell(isolate);
     }
     isolate_unref(isolate);
     free(reference);

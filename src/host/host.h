@@ -235,6 +235,9 @@ void isolate_take_last(struct gbx_isolate *isolate);
 /* Sends scratch->out, now or when there is room, and empties it. GBX_OK, GBX_EDISPOSED,
  * GBX_ENOMEM (it was past its maximum: GBX_ETOOBIG). */
 gbx_status isolate_send(struct gbx_isolate *isolate);
+/* The same for what the cell waits for, or must be told: condemns it when there is no memory. */
+#define NO_MEMORY_TO_TELL "no memory for what the cell must be told"
+void isolate_tell(struct gbx_isolate *isolate);
 /* Makes a running script look at what was sent. */
 void isolate_urge(struct gbx_isolate *isolate);
 /* Waits for one isolate until a future is finished, cannot finish, or the time on now_us(). */

@@ -68,7 +68,7 @@ gbx_inspector_close(gbx_inspector *inspector)
     if (isolate->cell != NULL) {
         put_inspector_close(&isolate->scratch->out, isolate_tag(isolate, 0),
             &(struct msg_inspector_close){ .session = inspector->id });
-        (void)isolate_send(isolate);
+        isolate_tell(isolate);
         isolate_urge(isolate);
     }
     isolate_unref(isolate);

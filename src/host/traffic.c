@@ -104,6 +104,13 @@ isolate_send(gbx_isolate *isolate)
     return send_bytes(isolate, out);
 }
 
+void
+isolate_tell(gbx_isolate *isolate)
+{
+    if (isolate_send(isolate) == GBX_ENOMEM)
+        isolate_condemn(isolate, GBX_ENOMEM, NO_MEMORY_TO_TELL);
+}
+
 static bool
 flush(gbx_isolate *isolate)
 {
