@@ -309,12 +309,13 @@ on_forked(struct template *template, struct control *packet)
         return;
     cell->pidfd = fd_above_stdio(steal_fd(&packet->fds[0]));
     struct gbx_runtime *runtime = template->runtime;
-    if (watch_add(runtime, &cell->exit, WATCH_CELL_EXIT, cell, cell->pidfd, NULL) != GBX_OK ||
-        watch_add(runtime, &cell->event, WATCH_CELL_EVENT, cell, cell->event_fd, NULL) !=
+    gbx_error error = GBX_ERROR_INIT;
+    if (watch_add(runtime, &cell->exit, WATCH_CELL_EXIT, cell, cell->pidfd, &error) != GBX_OK ||
+        watch_add(runtime, &cell->event, WATCH_CELL_EVENT, cell, cell->event_fd, &error) !=
             GBX_OK) {
         cell_kill(cell);
         cell->failed = true;
-        cell->os_errno = ENOMEM;
+        cell->os_errno = error.os_errno != 0 ? error.os_errno : ENOMEM;
     }
 }
 
