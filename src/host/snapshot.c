@@ -235,6 +235,7 @@ void
 snapshot_end(gbx_isolate *isolate, gbx_future *request, gbx_status status, const char *why)
 {
     gbx_error error = GBX_ERROR_INIT;
+    uint32_t id = request->id;
 
     isolate_ref(isolate);
     isolate->snapshot_request = 0;
@@ -257,7 +258,10 @@ snapshot_end(gbx_isolate *isolate, gbx_future *request, gbx_status status, const
         finish(isolate, fail(&error, GBX_ESYS, "the heap snapshot ended early"), &error);
     else if (s != NULL)
         finish(isolate, GBX_OK, &error);
-    future_finish(request, GBX_OK, NULL, NULL, NULL);
+    /* Unless that has ended the isolate: what it took in may condemn, who was told may close. */
+    request = table_get(&isolate->futures, id);
+    if (request != NULL)
+        future_finish(request, GBX_OK, NULL, NULL, NULL);
     isolate_unref(isolate);
 }
 
