@@ -216,7 +216,7 @@ __wrap_fcntl64(int fd, int command, ...)
     va_list args;
 
     va_start(args, command);
-    long argument = va_arg(args, long);
+    long argument = command == F_GETFL ? 0 : va_arg(args, long);
     va_end(args);
     if (command == F_DUPFD_CLOEXEC && fails(FAULT_DESCRIPTOR))
         return -1;
@@ -228,11 +228,13 @@ long __wrap_syscall(long number, ...);
 long
 __wrap_syscall(long number, ...)
 {
-    long argument[6];
+    /* No more than the caller has passed. */
+    int count = number == SYS_pidfd_open ? 2 : number == SYS_pidfd_send_signal ? 4 : 6;
+    long argument[6] = { 0 };
     va_list args;
 
     va_start(args, number);
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < count; i++)
         argument[i] = va_arg(args, long);
     va_end(args);
     if (number == SYS_pidfd_open && fails(FAULT_DESCRIPTOR))
