@@ -291,9 +291,8 @@ snapshot_piece(gbx_isolate *isolate, uint32_t request, struct span piece)
         return true;
     if (s->background)
         return false;
-    if (past_limit(isolate, piece.len))
-        return true;
-    if (deliver(s, piece, &error) != GBX_OK && isolate->snapshot == s && isolate->cell != NULL)
+    if (!past_limit(isolate, piece.len) && deliver(s, piece, &error) != GBX_OK &&
+        isolate->snapshot == s && isolate->cell != NULL)
         give_up(isolate, &error);
     return true;
 }
