@@ -4,7 +4,7 @@ DESTDIR ?=
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench asan tidy format fuzz install uninstall clean
+.PHONY: help build run test bench asan tidy format fuzz coverage install uninstall clean
 # A log is spared the progress of the build.
 NINJA = ninja $$([ -t 2 ] || echo --quiet)
 MESON_TEST = meson test --no-rebuild --print-errorlogs
@@ -58,6 +58,12 @@ fuzz: ## each fuzz target in turn, SECONDS (60) seconds in all, into build-fuzz/
 	@$(NINJA) -C build-fuzz fuzzers
 	@tools/fuzz build-fuzz $(SECONDS)
 
+coverage: ## lines that the fuzz corpus reaches of what reads a cell's bytes; fails below 100 %
+	@tools/setup test
+	@tools/configure build-coverage
+	@$(NINJA) -C build-coverage replays
+	@tools/coverage build-coverage
+
 install: build ## into PREFIX (/usr/local), below DESTDIR if that is set
 	@DESTDIR="$(DESTDIR)" meson install -C build --no-rebuild --strip --quiet
 
@@ -65,4 +71,4 @@ uninstall: ## takes away what install put there
 	@tools/uninstall "$(DESTDIR)$(PREFIX)"
 
 clean: ## removes what was built; the engine stays
-	@rm -rf build build-clang build-asan build-fuzz
+	@rm -rf build build-clang build-asan build-fuzz build-coverage

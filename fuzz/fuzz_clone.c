@@ -2,9 +2,16 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "fuzz.h"
+#include "unit/faults.h"
 #include "wire/clone.h"
 
+#include <errno.h>
 #include <stdlib.h>
+
+enum {
+    FAULTS_MAX = 64, /* allocations that fail, one after the other; a small value has fewer */
+    FAULTS_BYTES = 4 * KIB, /* of an input for which they do */
+};
 
 /* No control character but a newline, whatever the value holds. */
 static void
@@ -41,6 +48,30 @@ check_json(const gbx_value *value)
     free(first);
 }
 
+/* Within tighter limits, and without memory: a value or none, and the reason. */
+static void
+check_limited(struct span bytes)
+{
+    static const struct clone_limits few = { .depth = 8, .count = 16 };
+    gbx_value *value = NULL;
+    const char *why = NULL;
+    bool fired = true;
+
+    gbx_status status = clone_read(bytes, &few, &value, &why);
+    GBX_CHECK((status == GBX_OK) == (value != NULL) && (status == GBX_OK) == (why == NULL));
+    gbx_value_free(value);
+    GBX_CHECK(
+        clone_read(span_of(bytes.p, VALUE_BYTES_MAX + 1), NULL, &value, &why) == GBX_ETOOBIG);
+    for (long n = 0; bytes.len <= FAULTS_BYTES && n < FAULTS_MAX && fired; n++) {
+        value = NULL;
+        fault_arm(FAULT_MEMORY, n, false, ENOMEM);
+        status = clone_read(bytes, NULL, &value, &why);
+        fired = fault_disarm();
+        GBX_CHECK((status == GBX_OK) == (value != NULL) && (fired || status != GBX_ENOMEM));
+        gbx_value_free(value);
+    }
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -48,6 +79,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     gbx_value *value = NULL, *again = NULL;
     const char *why = NULL;
 
+    check_limited(span_of(data, size));
     gbx_status status = clone_read(span_of(data, size), NULL, &value, &why);
     if (status != GBX_OK) {
         GBX_CHECK(value == NULL && why != NULL);

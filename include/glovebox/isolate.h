@@ -100,7 +100,8 @@ GBX_API void gbx_isolate_terminate(GBX_BORROW gbx_isolate *isolate);
 typedef struct gbx_death {
     uint32_t size;     /* of this struct */
     gbx_status status; /* GBX_EMEMORY, GBX_ETIMEOUT, GBX_ECPU, GBX_ETERMINATED, GBX_ECRASHED,
-                        * GBX_EPROTO, GBX_EVIOLATION, GBX_ELOST, GBX_ESEAL */
+                        * GBX_EPROTO, GBX_EVIOLATION, GBX_ELOST, GBX_ESEAL; GBX_ENOMEM: the host
+                        * had no memory for what the cell said or must be told, and no way back */
     int32_t signal;    /* that ended the process; 0: none */
     int32_t exit_code; /* if it exited by itself, else -1 */
     uint32_t cause;    /* GBX_EMEMORY: enum below; else 0 */

@@ -13,8 +13,10 @@ enum {
 uint8_t *
 buf_grow(struct buf *b, size_t n)
 {
-    if (b->failed || n > b->max - b->len) {
-        b->failed = true;
+    if (b->failed)
+        return NULL;
+    if (n > b->max - b->len) {
+        buf_too_long(b);
         return NULL;
     }
     /* The first bytes are there even for none: NULL means failed, and has no offsets. */
@@ -101,10 +103,23 @@ buf_u64(struct buf *b, uint64_t v)
 }
 
 void
+buf_too_long(struct buf *b)
+{
+    b->failed = b->too_long = true;
+}
+
+void
+buf_clear(struct buf *b)
+{
+    b->len = 0;
+    b->failed = b->too_long = false;
+}
+
+void
 buf_done(struct buf *b)
 {
     free(b->p);
     b->p = NULL;
-    b->len = b->capacity = 0;
-    b->failed = false;
+    b->capacity = 0;
+    buf_clear(b);
 }

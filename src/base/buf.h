@@ -19,6 +19,7 @@ struct buf {
     size_t capacity; /* bytes allocated */
     size_t max;      /* hard ceiling of len */
     bool failed;     /* past max, or out of memory; later appends do nothing */
+    bool too_long;   /* it was past max */
 };
 
 /* Room for `n` more bytes at the returned place, counted as used; NULL once failed. */
@@ -31,6 +32,10 @@ void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(pr
 /* Little-endian. */
 void buf_u32(struct buf *b, uint32_t v);
 void buf_u64(struct buf *b, uint64_t v);
+/* Fails it for what would be past any maximum. */
+void buf_too_long(struct buf *b);
+/* Drops what is in it, a failure too; the memory stays. */
+void buf_clear(struct buf *b);
 /* Frees the bytes; `max` stays, the buffer is empty and usable. */
 void buf_done(struct buf *b);
 

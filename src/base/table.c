@@ -22,7 +22,7 @@ id_of(uint32_t index, uint32_t generation)
 uint32_t
 table_add(struct table *table, void *entry)
 {
-    if (table->live >= table->max)
+    if (table_is_full(table))
         return 0;
     if (table->free_head == 0 && table->count == table->capacity) {
         uint32_t want = table->capacity == 0 ? 16 : table->capacity * 2;

@@ -26,6 +26,11 @@ struct table {
 
 /* The new entry's id, or 0 when full or out of memory. */
 uint32_t table_add(struct table *table, void *entry);
+static inline bool
+table_is_full(const struct table *table)
+{
+    return table->live >= table->max;
+}
 void *table_get(const struct table *table, uint32_t id);
 /* True if the id was once an entry's and the entry is gone: a peer may know it honestly. */
 bool table_had(const struct table *table, uint32_t id);

@@ -50,12 +50,6 @@ check_path(const char *path, gbx_error *error)
 }
 
 static gbx_future *
-refused(const gbx_error *error)
-{
-    return future_failed(error->status, "%s", error->message);
-}
-
-static gbx_future *
 call_future(gbx_isolate *isolate, uint32_t context, const gbx_call_options *options)
 {
     gbx_future *future = future_new(isolate, FUTURE_PLAIN);
@@ -74,8 +68,7 @@ unsendable(gbx_isolate *isolate, gbx_future *future, gbx_status status, size_t i
 {
     gbx_error error = GBX_ERROR_INIT;
 
-    isolate->scratch->out.len = 0;
-    isolate->scratch->out.failed = false;
+    buf_clear(&isolate->scratch->out);
     if (!future->finished) {
         (void)fail(&error, status, "value %zu: %s", index, gbx_strstatus(status));
         future_finish(future, status, &error, NULL, NULL);
@@ -98,7 +91,7 @@ gbx_context_eval(
     gbx_call_options o;
 
     if (read_options(isolate, options, &o, &error) != GBX_OK)
-        return refused(&error);
+        return future_refused(&error);
     if (len > SOURCE_BYTES_MAX)
         return future_failed(GBX_ETOOBIG, "source: %zu bytes, at most %llu are allowed", len,
             (unsigned long long)SOURCE_BYTES_MAX);
@@ -127,7 +120,7 @@ call(gbx_isolate *isolate, uint32_t context, const char *path, uint32_t referenc
     gbx_call_options o;
 
     if (read_options(isolate, options, &o, &error) != GBX_OK)
-        return refused(&error);
+        return future_refused(&error);
     if (count > ARGUMENTS_MAX)
         return future_failed(
             GBX_EINVAL, "%zu arguments, at most %d are allowed", count, ARGUMENTS_MAX);
@@ -166,7 +159,7 @@ gbx_context_call(gbx_context *context, const char *path, const gbx_value *const 
     gbx_error error = GBX_ERROR_INIT;
 
     if (check_path(path, &error) != GBX_OK)
-        return refused(&error);
+        return future_refused(&error);
     return call(context->isolate, context->id, path, 0, arguments, count, options);
 }
 
@@ -187,7 +180,7 @@ gbx_context_get(gbx_context *context, const char *path, const gbx_call_options *
 
     if (read_options(isolate, options, &o, &error) != GBX_OK ||
         check_path(path, &error) != GBX_OK)
-        return refused(&error);
+        return future_refused(&error);
     gbx_future *future = call_future(isolate, context->id, &o);
     put_get(&isolate->scratch->out, isolate_tag(isolate, future->id),
         &(struct msg_get){ .context = context->id,
@@ -207,7 +200,7 @@ gbx_context_set(gbx_context *context, const char *path, const gbx_value *value)
     gbx_call_options o;
 
     if (read_options(isolate, NULL, &o, &error) != GBX_OK || check_path(path, &error) != GBX_OK)
-        return refused(&error);
+        return future_refused(&error);
     if (value == NULL)
         return future_failed(GBX_EINVAL, "the value to set is NULL");
     gbx_future *future = future_new(isolate, FUTURE_PLAIN);
@@ -238,6 +231,8 @@ gbx_context_open(gbx_isolate *isolate, gbx_context **out_context, gbx_error *err
     context->slot = table_add(&isolate->contexts, context);
     if (context->slot == 0) {
         free(context);
+        if (!table_is_full(&isolate->contexts))
+            return fail(error, GBX_ENOMEM, "no memory for a context");
         return fail(
             error, GBX_ELIMIT, "the isolate has %d contexts, as many as it may", CONTEXTS_MAX);
     }
@@ -248,7 +243,15 @@ gbx_context_open(gbx_isolate *isolate, gbx_context **out_context, gbx_error *err
     gbx_future *future = future_new(isolate, FUTURE_PLAIN);
     put_context_open(&isolate->scratch->out, isolate_tag(isolate, future->id),
         &(struct msg_context_open){ .context = context->id });
-    gbx_future_free(future_send(isolate, future));
+    future = future_send(isolate, future);
+    gbx_status status = future->finished ? gbx_future_status(future, error) : GBX_OK;
+    gbx_future_free(future);
+    if (status != GBX_OK) { /* the cell has not been told: there is no such context */
+        (void)table_remove(&isolate->contexts, context->slot);
+        free(context);
+        isolate_unref(isolate);
+        return status;
+    }
     *out_context = context;
     return GBX_OK;
 }
@@ -269,7 +272,7 @@ gbx_context_close(gbx_context *context)
     if (isolate->cell != NULL) {
         put_context_close(&isolate->scratch->out, isolate_tag(isolate, 0),
             &(struct msg_context_close){ .context = context->id });
-        (void)isolate_send(isolate);
+        isolate_tell(isolate);
     }
     isolate_unref(isolate);
     free(context);
@@ -296,7 +299,7 @@ gbx_reference_close(gbx_reference *reference)
     if (isolate->cell != NULL) {
         put_reference_close(&isolate->scratch->out, isolate_tag(isolate, 0),
             &(struct msg_reference_close){ .reference = reference->id });
-        (void)isolate_send(isolate);
+        isolate_tell(isolate);
     }
     isolate_unref(isolate);
     free(reference);

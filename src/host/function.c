@@ -41,6 +41,8 @@ gbx_context_set_function(
     uint32_t id = table_add(&isolate->functions, f);
     if (id == 0) {
         free(f);
+        if (!table_is_full(&isolate->functions))
+            return future_failed(GBX_ENOMEM, "no memory for a host function");
         return future_failed(
             GBX_ELIMIT, "the isolate has %d host functions, as many as it may", FUNCTIONS_MAX);
     }
@@ -48,7 +50,12 @@ gbx_context_set_function(
     put_set_function(&isolate->scratch->out, isolate_tag(isolate, future->id),
         &(struct msg_set_function){
             .context = context->id, .function = id, .path = span_text(path) });
-    return future_send(isolate, future);
+    isolate_ref(isolate);
+    future = future_send(isolate, future);
+    if (future->finished) /* the cell has not been told */
+        free(table_remove(&isolate->functions, id));
+    isolate_unref(isolate);
+    return future;
 }
 
 /* --- answers -------------------------------------------------------------------------------- */
@@ -66,7 +73,7 @@ send_answer(
     put_answer(&isolate->scratch->out, isolate_tag(isolate, id),
         &(struct msg_answer){
             .kind = kind, .name = span_text(name), .message = span_of(message, len) });
-    (void)isolate_send(isolate);
+    isolate_tell(isolate);
 }
 
 /* Appends the value that the message just put ends with, or takes the message back. NULL:
@@ -79,8 +86,7 @@ add_value(gbx_isolate *isolate, const gbx_value *value)
     gbx_status status = value == NULL ? GBX_OK : clone_write(value, out);
 
     if (status != GBX_OK) {
-        out->len = 0;
-        out->failed = false;
+        buf_clear(out);
         return status;
     }
     frame_last_end(out, 0, field);
@@ -150,22 +156,25 @@ settlement_new(const gbx_deferred *deferred)
 
     if (!future->finished) {
         future->nesting = 0; /* it runs when the guest's stack is empty, wherever we are */
-        future->forgotten = true;
         future_limit(future, deferred->wall_us, deferred->cpu_us);
     }
     return future;
 }
 
-/* Sends what was put. A settlement must not get lost: it goes out without a future if it must. */
+/* Sends what was put. A settlement must not get lost: it goes out without a future if it must,
+ * and the isolate ends if it cannot go out at all. */
 static void
 settlement_send(gbx_isolate *isolate, gbx_future *future)
 {
-    if (!future->finished) {
-        (void)future_send(isolate, future);
-    } else {
+    if (future->finished) {
         gbx_future_free(future);
-        (void)isolate_send(isolate);
+        isolate_tell(isolate);
+        return;
     }
+    bool lost = future_send(isolate, future)->finished;
+    gbx_future_free(future);
+    if (lost)
+        isolate_condemn(isolate, GBX_ENOMEM, NO_MEMORY_TO_TELL);
 }
 
 static void

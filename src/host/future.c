@@ -12,53 +12,51 @@
 /* Stands in for a future that there was no memory for. Never written, never freed. */
 static gbx_future no_memory = { .finished = true, .status = GBX_ENOMEM };
 
-static gbx_future *
-closed_future(gbx_status status, const char *text)
+gbx_future *
+future_refused(const gbx_error *error)
 {
     gbx_future *future = calloc(1, sizeof *future);
 
     if (future == NULL)
         return &no_memory;
     future->finished = true;
-    future->status = status;
+    future->status = error->status;
     future->error = malloc(sizeof *future->error);
-    if (future->error != NULL) {
-        *future->error = (gbx_error)GBX_ERROR_INIT;
-        (void)fail(future->error, status, "%s", text);
-    }
+    if (future->error != NULL)
+        *future->error = *error;
     return future;
 }
 
 gbx_future *
 future_failed(gbx_status status, const char *format, ...)
 {
-    char text[256];
+    gbx_error error = GBX_ERROR_INIT;
     va_list args;
 
+    error.status = status;
     va_start(args, format);
-    (void)vsnprintf(text, sizeof text, format, args);
+    (void)vsnprintf(error.message, sizeof error.message, format, args);
     va_end(args);
-    return closed_future(status, text);
+    return future_refused(&error);
 }
 
 gbx_future *
 future_new(gbx_isolate *isolate, enum future_kind kind)
 {
-    if (isolate->cell == NULL) {
-        gbx_future *dead =
-            closed_future(isolate->has_died ? isolate->death.status : GBX_EDISPOSED,
-                isolate->has_died ? isolate->death_message : gbx_strstatus(GBX_EDISPOSED));
-        return dead;
-    }
+    if (isolate->cell == NULL)
+        return future_failed(isolate->has_died ? isolate->death.status : GBX_EDISPOSED, "%s",
+            isolate->has_died ? isolate->death_message : gbx_strstatus(GBX_EDISPOSED));
     if (isolate->queued_bytes > OUTGOING_BYTES_MAX && kind != FUTURE_SETTLEMENT)
-        return closed_future(GBX_ELIMIT, "too much waits to be read by the cell");
+        return future_failed(GBX_ELIMIT, "too much waits to be read by the cell");
     gbx_future *future = calloc(1, sizeof *future);
     if (future == NULL)
         return &no_memory;
     future->id = table_add(&isolate->futures, future);
     if (future->id == 0) {
         free(future);
-        return closed_future(GBX_ELIMIT, "too many requests are open in this isolate");
+        if (!table_is_full(&isolate->futures))
+            return &no_memory;
+        return future_failed(GBX_ELIMIT, "too many requests are open in this isolate");
     }
     future->kind = (uint8_t)kind;
     future->status = GBX_EBUSY;
@@ -201,8 +199,7 @@ gbx_future *
 future_send(gbx_isolate *isolate, gbx_future *future)
 {
     if (future->finished) { /* it could not be opened: nothing is to be sent for it */
-        isolate->scratch->out.len = 0;
-        isolate->scratch->out.failed = false;
+        buf_clear(&isolate->scratch->out);
         return future;
     }
     gbx_status status = isolate_send(isolate);

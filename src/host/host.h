@@ -239,6 +239,9 @@ void isolate_take_last(struct gbx_isolate *isolate);
 /* Sends scratch->out, now or when there is room, and empties it. GBX_OK, GBX_EDISPOSED,
  * GBX_ENOMEM (it was past its maximum: GBX_ETOOBIG). */
 gbx_status isolate_send(struct gbx_isolate *isolate);
+/* The same for what the cell waits for, or must be told: condemns it when there is no memory. */
+#define NO_MEMORY_TO_TELL "no memory for what the cell must be told"
+void isolate_tell(struct gbx_isolate *isolate);
 /* Makes a running script look at what was sent. */
 void isolate_urge(struct gbx_isolate *isolate);
 /* Waits for one isolate until a future is finished, cannot finish, or the time on now_us(). */
@@ -312,6 +315,7 @@ struct gbx_future {
 struct gbx_future *future_new(struct gbx_isolate *isolate, enum future_kind kind);
 struct gbx_future *future_failed(gbx_status status, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+struct gbx_future *future_refused(const gbx_error *error);
 /* Finishes it and calls back. `value` and `reference` are taken. */
 void future_finish(struct gbx_future *future, gbx_status status, const gbx_error *error,
     gbx_value *value, struct gbx_reference *reference);

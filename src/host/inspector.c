@@ -21,13 +21,21 @@ gbx_inspector_open(gbx_isolate *isolate, gbx_inspector_callback on_message, void
     inspector->id = table_add(&isolate->inspectors, inspector);
     if (inspector->id == 0) {
         free(inspector);
+        if (!table_is_full(&isolate->inspectors))
+            return fail(error, GBX_ENOMEM, "no memory for an inspector session");
         return fail(error, GBX_ELIMIT,
             "the isolate has %d inspector sessions, as many as it may", SESSIONS_MAX);
     }
     isolate_ref(isolate);
     put_inspector_open(&isolate->scratch->out, isolate_tag(isolate, 0),
         &(struct msg_inspector_open){ .session = inspector->id });
-    (void)isolate_send(isolate);
+    gbx_status status = isolate_send(isolate);
+    if (status != GBX_OK) {
+        (void)table_remove(&isolate->inspectors, inspector->id);
+        free(inspector);
+        isolate_unref(isolate);
+        return fail(error, status, "cannot ask for the session: %s", gbx_strstatus(status));
+    }
     isolate_urge(isolate);
     *out_inspector = inspector;
     return GBX_OK;
@@ -60,7 +68,7 @@ gbx_inspector_close(gbx_inspector *inspector)
     if (isolate->cell != NULL) {
         put_inspector_close(&isolate->scratch->out, isolate_tag(isolate, 0),
             &(struct msg_inspector_close){ .session = inspector->id });
-        (void)isolate_send(isolate);
+        isolate_tell(isolate);
         isolate_urge(isolate);
     }
     isolate_unref(isolate);

@@ -297,12 +297,13 @@ gbx_isolate_terminate(gbx_isolate *isolate)
 gbx_future *
 gbx_isolate_statistics(gbx_isolate *isolate)
 {
+    isolate_ref(isolate); /* should sending end it, and on_death close it */
     gbx_future *future = future_new(isolate, FUTURE_STATISTICS);
-
     put_statistics(&isolate->scratch->out, isolate_tag(isolate, future->id),
         &(struct msg_statistics){ .no_empty_struct = 0 });
     (void)future_send(isolate, future);
     isolate_urge(isolate);
+    isolate_unref(isolate);
     return future;
 }
 

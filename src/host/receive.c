@@ -34,27 +34,29 @@ enum {
     SETTLEMENT = 1u << FUTURE_SETTLEMENT,
 };
 
-/* A value of the cell; an empty one is undefined. */
-static bool
+/* A value of the cell; an empty one is undefined. GBX_OK; GBX_ENOMEM, which is no fault of the
+ * cell's; GBX_EPROTO: it has been condemned. */
+static gbx_status
 read_value(gbx_isolate *isolate, struct span bytes, gbx_value **out)
 {
-    const char *why = "a value that cannot be read";
+    const char *why = NULL;
 
     if (bytes.len == 0) {
         *out = gbx_value_new_undefined();
-        return *out != NULL || broke(isolate, "no memory for a value");
+        return *out != NULL ? GBX_OK : GBX_ENOMEM;
     }
     gbx_status status = clone_read(bytes, NULL, out, &why);
-    if (status == GBX_ENOMEM)
-        return broke(isolate, "no memory for a value");
-    return status == GBX_OK || broke(isolate, why != NULL ? why : "a value past its limits");
+    if (status == GBX_OK || status == GBX_ENOMEM)
+        return status;
+    (void)broke(isolate, why);
+    return GBX_EPROTO;
 }
 
 static bool
 on_result(gbx_isolate *isolate, const struct frame *frame, const struct msg_result *m)
 {
     gbx_future *future = open_future(isolate, frame->id, PLAIN | SNAPSHOT | SETTLEMENT);
-    gbx_value *value;
+    gbx_value *value = NULL;
 
     if (future == NULL)
         return broke(isolate, "the answer to a request that is not open");
@@ -65,9 +67,10 @@ on_result(gbx_isolate *isolate, const struct frame *frame, const struct msg_resu
     /* Who gets GBX_OK takes what was asked for, and must not find NULL in its place. */
     if (future->by_reference)
         return broke(isolate, "a value where a reference was asked for");
-    if (!read_value(isolate, m->value, &value))
+    gbx_status status = read_value(isolate, m->value, &value);
+    if (status == GBX_EPROTO)
         return false;
-    future_finish(future, GBX_OK, NULL, value, NULL);
+    future_finish(future, status, NULL, value, NULL);
     return true;
 }
 
@@ -145,7 +148,8 @@ on_failure(gbx_isolate *isolate, const struct frame *frame, const struct msg_fai
         return broke(isolate, "the failure of a request that is not open");
     if (!may_fail_with(isolate, future, m->status))
         return broke(isolate, "a failure that a cell may not report");
-    if (m->value.len > 0 && !read_value(isolate, m->value, &value))
+    /* Without memory for what was thrown the error stays, and comes without it. */
+    if (m->value.len > 0 && read_value(isolate, m->value, &value) == GBX_EPROTO)
         return false;
     fill_failure(&error, -(gbx_status)m->status, m);
     if (future->kind == FUTURE_SNAPSHOT) {
@@ -157,24 +161,27 @@ on_failure(gbx_isolate *isolate, const struct frame *frame, const struct msg_fai
     return true;
 }
 
-/* The arguments of a callback; on failure all of them are freed and the cell is condemned. */
-static bool
+/* The arguments of a callback, as read_value() answers; on failure all of them are freed. */
+static gbx_status
 read_arguments(gbx_isolate *isolate, const struct msg_callback *m, gbx_value **arguments)
 {
     struct span rest = m->arguments, argument;
     uint32_t read = 0;
-    bool good = true;
+    gbx_status status = GBX_OK;
 
-    while (good && read < m->count)
-        if (!argument_next(&rest, &argument))
-            good = broke(isolate, "arguments that do not fit their message");
-        else if ((good = read_value(isolate, argument, &arguments[read])))
+    while (status == GBX_OK && read < m->count)
+        if (!argument_next(&rest, &argument)) {
+            (void)broke(isolate, "arguments that do not fit their message");
+            status = GBX_EPROTO;
+        } else if ((status = read_value(isolate, argument, &arguments[read])) == GBX_OK)
             read++;
-    if (good && rest.len != 0)
-        good = broke(isolate, "more arguments than announced");
-    while (!good && read > 0)
+    if (status == GBX_OK && rest.len != 0) {
+        (void)broke(isolate, "more arguments than announced");
+        status = GBX_EPROTO;
+    }
+    while (status != GBX_OK && read > 0)
         gbx_value_free(arguments[--read]);
-    return good;
+    return status;
 }
 
 static bool
@@ -200,16 +207,16 @@ on_callback(gbx_isolate *isolate, const struct frame *frame, const struct msg_ca
         return isolate->cell != NULL;
     }
     gbx_value **arguments = calloc(m->count + 1u, sizeof *arguments);
-    if (arguments == NULL)
-        return broke(isolate, "no memory for the arguments of a call");
-    bool good = read_arguments(isolate, m, arguments);
-    if (good) {
+    gbx_status status = arguments == NULL ? GBX_ENOMEM : read_arguments(isolate, m, arguments);
+    if (status == GBX_ENOMEM)
+        function_refused(isolate, frame->id, "Error", gbx_strstatus(GBX_ENOMEM));
+    if (status == GBX_OK) {
         function_call(isolate, frame->id, function, arguments, m->count);
         for (uint32_t i = 0; i < m->count; i++)
             gbx_value_free(arguments[i]);
     }
     free(arguments);
-    return good && isolate->cell != NULL;
+    return isolate->cell != NULL;
 }
 
 static bool
@@ -311,8 +318,11 @@ on_forked(gbx_isolate *isolate, const struct frame *frame, const struct msg_fork
 bool
 receive(gbx_isolate *isolate, const struct frame *frame)
 {
-#define CASE(NAME, name)                                                         \
-    case MESSAGE_##NAME: {                                                       \
+#define CASE(NAME, name) \
+    case MESSAGE_##NAME: \
+        BODY(name)
+#define BODY(name)                                                               \
+    {                                                                            \
         struct msg_##name m;                                                     \
         if (get_##name(frame->body, &m) != GBX_OK)                               \
             return broke(isolate, "a message whose body does not fit its type"); \
@@ -329,9 +339,10 @@ receive(gbx_isolate *isolate, const struct frame *frame)
         CASE(SNAPSHOT_PIECE, snapshot_piece)
         CASE(FORKED, forked)
         CASE(PAUSED, paused)
-        CASE(PENDING, pending)
-    default:
-        return broke(isolate, "a message of the other direction");
+    default: /* the reader lets nothing else through */
+        GBX_CHECK(frame->type == MESSAGE_PENDING);
+        BODY(pending)
     }
 #undef CASE
+#undef BODY
 }

@@ -235,6 +235,7 @@ void
 snapshot_end(gbx_isolate *isolate, gbx_future *request, gbx_status status, const char *why)
 {
     gbx_error error = GBX_ERROR_INIT;
+    uint32_t id = request->id;
 
     isolate_ref(isolate);
     isolate->snapshot_request = 0;
@@ -257,7 +258,10 @@ snapshot_end(gbx_isolate *isolate, gbx_future *request, gbx_status status, const
         finish(isolate, fail(&error, GBX_ESYS, "the heap snapshot ended early"), &error);
     else if (s != NULL)
         finish(isolate, GBX_OK, &error);
-    future_finish(request, GBX_OK, NULL, NULL, NULL);
+    /* Unless that has ended the isolate: what it took in may condemn, who was told may close. */
+    request = table_get(&isolate->futures, id);
+    if (request != NULL)
+        future_finish(request, GBX_OK, NULL, NULL, NULL);
     isolate_unref(isolate);
 }
 
@@ -287,9 +291,8 @@ snapshot_piece(gbx_isolate *isolate, uint32_t request, struct span piece)
         return true;
     if (s->background)
         return false;
-    if (past_limit(isolate, piece.len))
-        return true;
-    if (deliver(s, piece, &error) != GBX_OK && isolate->snapshot == s && isolate->cell != NULL)
+    if (!past_limit(isolate, piece.len) && deliver(s, piece, &error) != GBX_OK &&
+        isolate->snapshot == s && isolate->cell != NULL)
         give_up(isolate, &error);
     return true;
 }
@@ -395,7 +398,7 @@ gbx_heap_snapshot(gbx_isolate *isolate, const gbx_snapshot_options *options)
             "no background snapshot: the isolate was opened with GBX_ISOLATE_NO_FORK, or this "
             "kernel has no seccomp user notification (before 5.5)");
     if (snapshot_open(options, &s, &error) != GBX_OK)
-        return future_failed(error.status, "%s", error.message);
+        return future_refused(&error);
     gbx_future *future = future_new(isolate, FUTURE_LOCAL);
     gbx_future *request = future_new(isolate, FUTURE_SNAPSHOT);
     if (future->finished || request->finished) {

@@ -97,7 +97,9 @@ zygote_spawn(struct gbx_runtime *runtime, int socket, pid_t *pid)
     (void)sigfillset(&all);
     (void)sigemptyset(&none);
     GBX_AUTOFD host_fd = fcntl(runtime->self_fd, F_DUPFD_CLOEXEC, PARKED_FD);
-    if (host_fd < 0 || posix_spawn_file_actions_init(&actions) != 0)
+    if (host_fd < 0)
+        return errno;
+    if (posix_spawn_file_actions_init(&actions) != 0)
         return ENOMEM;
     if (posix_spawnattr_init(&attr) != 0) {
         (void)posix_spawn_file_actions_destroy(&actions);
@@ -307,12 +309,13 @@ on_forked(struct template *template, struct control *packet)
         return;
     cell->pidfd = fd_above_stdio(steal_fd(&packet->fds[0]));
     struct gbx_runtime *runtime = template->runtime;
-    if (watch_add(runtime, &cell->exit, WATCH_CELL_EXIT, cell, cell->pidfd, NULL) != GBX_OK ||
-        watch_add(runtime, &cell->event, WATCH_CELL_EVENT, cell, cell->event_fd, NULL) !=
+    gbx_error error = GBX_ERROR_INIT;
+    if (watch_add(runtime, &cell->exit, WATCH_CELL_EXIT, cell, cell->pidfd, &error) != GBX_OK ||
+        watch_add(runtime, &cell->event, WATCH_CELL_EVENT, cell, cell->event_fd, &error) !=
             GBX_OK) {
         cell_kill(cell);
         cell->failed = true;
-        cell->os_errno = ENOMEM;
+        cell->os_errno = error.os_errno != 0 ? error.os_errno : ENOMEM;
     }
 }
 

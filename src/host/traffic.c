@@ -68,7 +68,7 @@ send_bytes(gbx_isolate *isolate, struct buf *out)
 }
 
 /* A termination means what was sent before it: the cell must know what was sent after it. */
-static void
+static gbx_status
 tell_stops(gbx_isolate *isolate)
 {
     struct buf out = { .max = FRAME_KEPT_BYTES };
@@ -76,27 +76,39 @@ tell_stops(gbx_isolate *isolate)
     uint32_t stops = atomic_load(&isolate->stops);
 
     if (stops == isolate->stops_told)
-        return;
+        return GBX_OK;
     put_stopped(&out, isolate_tag(isolate, 0), &(struct msg_stopped){ .count = stops });
-    if (!out.failed && send_bytes(isolate, &out) == GBX_OK)
+    gbx_status status = out.failed ? GBX_ENOMEM : send_bytes(isolate, &out);
+    if (status == GBX_OK)
         isolate->stops_told = stops;
     buf_done(&out);
+    return status;
 }
 
 gbx_status
 isolate_send(gbx_isolate *isolate)
 {
     struct buf *out = &isolate->scratch->out;
+    gbx_status status = GBX_OK;
 
-    if (isolate->cell != NULL)
-        tell_stops(isolate);
-    if (isolate->cell == NULL || out->failed) {
-        gbx_status status = isolate->cell == NULL ? GBX_EDISPOSED : GBX_ETOOBIG;
-        out->len = 0;
-        out->failed = false;
+    if (isolate->cell == NULL)
+        status = GBX_EDISPOSED;
+    else if (out->failed)
+        status = out->too_long ? GBX_ETOOBIG : GBX_ENOMEM;
+    else
+        status = tell_stops(isolate);
+    if (status != GBX_OK) {
+        buf_clear(out);
         return status;
     }
     return send_bytes(isolate, out);
+}
+
+void
+isolate_tell(gbx_isolate *isolate)
+{
+    if (isolate_send(isolate) == GBX_ENOMEM)
+        isolate_condemn(isolate, GBX_ENOMEM, NO_MEMORY_TO_TELL);
 }
 
 static bool
@@ -177,7 +189,7 @@ take_message(gbx_isolate *isolate)
     if (!frame_reader_midway(reader))
         give_back(isolate, &reader->body);
     if (reader->broken)
-        isolate_condemn(isolate, GBX_EPROTO, reader->why);
+        isolate_condemn(isolate, reader->no_memory ? GBX_ENOMEM : GBX_EPROTO, reader->why);
     else if (channel->in.lied || channel->out.lied)
         isolate_condemn(isolate, GBX_EPROTO, "impossible position in the ring");
     return false;

@@ -295,8 +295,9 @@ error_prop(struct reader *r, gbx_value *node, const char *name, const struct tex
     if (value == NULL || key == NULL)
         return no_memory(r);
     value->text = text;
-    return dict_add(r->graph, node->dict, &(struct prop){ { key }, value, NOT_INDEX, 0 }) ||
-           no_memory(r);
+    /* There is room: it was made for as many as an error has. */
+    GBX_CHECK(dict_add(r->graph, node->dict, &(struct prop){ { key }, value, NOT_INDEX, 0 }));
+    return true;
 }
 
 /* An error's type, message and stack. It is complete unless a cause follows. */

@@ -575,7 +575,7 @@ clone_write(const gbx_value *value, struct buf *out)
 
     w.out = out;
     w.start = out->len;
-    w.status = out->failed ? GBX_ENOMEM : GBX_OK;
+    w.status = !out->failed ? GBX_OK : out->too_long ? GBX_ETOOBIG : GBX_ENOMEM;
     w.objects = w.first_objects;
     w.frames = w.first_frames;
     w.object_capacity = FIRST_OBJECTS;
@@ -592,8 +592,8 @@ clone_write(const gbx_value *value, struct buf *out)
     if (w.frames != w.first_frames)
         free(w.frames);
     if (w.status != GBX_OK) {
+        buf_clear(out);
         out->len = w.start;
-        out->failed = false;
     }
     return w.status;
 }

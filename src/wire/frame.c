@@ -72,7 +72,7 @@ static void
 write_bytes(struct buf *out, struct span v)
 {
     if (v.len > UINT32_MAX) {
-        out->failed = true;
+        buf_too_long(out);
         return;
     }
     buf_u32(out, (uint32_t)v.len);
@@ -119,7 +119,7 @@ patch_length(struct buf *out, size_t at, size_t less)
         return;
     size_t len = out->len - at - less;
     if (len > UINT32_MAX) {
-        out->failed = true;
+        buf_too_long(out);
         return;
     }
     store_u32(out->p + at, (uint32_t)len);
@@ -135,7 +135,7 @@ void
 frame_last_outside(struct buf *out, size_t frame, size_t len)
 {
     if (len > UINT32_MAX - MESSAGE_HEAD_MAX)
-        out->failed = true;
+        buf_too_long(out);
     if (out->failed)
         return;
     store_u32(out->p + out->len - 4, (uint32_t)len);
@@ -263,8 +263,8 @@ frame_reader_wants(struct frame_reader *reader, uint8_t **into)
         return 0;
     uint8_t *at = buf_grow(&reader->body, want);
     if (at == NULL) {
-        reader->broken = true;
-        reader->why = "no memory for a message";
+        reader->broken = reader->no_memory = true;
+        reader->why = "no memory for a message of the cell";
         return 0;
     }
     reader->body.len -= want;

@@ -103,6 +103,7 @@ struct frame_reader {
     uint32_t have;     /* bytes of the header, then of the body */
     bool in_body;
     bool broken;     /* the stream broke a rule; `why` says which */
+    bool no_memory;  /* broken, and by us: no rule was */
     const char *why; /* static */
     uint8_t header[FRAME_HEADER];
     uint32_t body_bytes;

@@ -75,7 +75,7 @@ Test(buf, holds_exactly_its_maximum)
     buf_append(&b, "", 0);
     cr_assert_not(b.failed);
     buf_byte(&b, 'd');
-    cr_assert(b.failed);
+    cr_assert(b.failed && b.too_long);
     cr_assert_eq(b.len, 3);
     buf_done(&b);
 }

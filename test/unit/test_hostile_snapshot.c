@@ -263,3 +263,44 @@ Test(hostile_snapshot, a_child_that_never_ends_holds_nobody, .timeout = 20)
     cr_assert_eq(gbx_future_status(future, NULL), GBX_ESYS);
     gbx_future_free(future);
 }
+
+/* --- the end is not the last word ------------------------------------------------------------
+ *
+ * What the child left in its ring is taken in before its snapshot ends; the request that is being
+ * answered must not be looked at any more when that has ended the isolate. */
+
+Test(hostile_snapshot, a_lie_that_comes_with_the_end_is_found)
+{
+    gbx_future *future = snapshot(GBX_SNAPSHOT_BACKGROUND, sink);
+
+    atomic_store(&f.side.shared->snapshot.head, 0x80000000u);
+    put_result(
+        &f.out, tag(f.isolate->snapshot_request), &(struct msg_result){ { NULL, 0 }, 0 });
+    fake_cell_say(&f);
+    condemned(&f, "impossible position in the snapshot's ring");
+    cr_assert_eq(gbx_future_status(future, NULL), GBX_EPROTO);
+    gbx_future_free(future);
+}
+
+static void
+close_then(gbx_future *future, void *data)
+{
+    (void)data;
+    (void)closing_sink(NULL, 0, NULL);
+    gbx_future_free(future);
+}
+
+Test(hostile_snapshot, who_hears_of_the_end_may_close_the_isolate)
+{
+    gbx_isolate *isolate = f.isolate;
+
+    gbx_future_then(snapshot(GBX_SNAPSHOT_ATTACHED, sink), close_then, NULL);
+    put_result(&f.out, tag(isolate->snapshot_request), &(struct msg_result){ { NULL, 0 }, 0 });
+    cr_assert_eq(fake_cell_write(&f, buf_span(&f.out)), f.out.len);
+    isolate_ref(isolate);
+    (void)isolate_service(isolate);
+    cr_assert_null(isolate->cell);
+    cr_assert_eq(isolate->futures.live, 0);
+    isolate_unref(isolate);
+    cr_assert_null(f.isolate);
+}

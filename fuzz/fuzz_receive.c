@@ -1,0 +1,413 @@
+/* fuzz_receive.c - a cell that says anything at any time, beside a host that uses its isolate.
+ *
+ * The input is a list of operations: the cell's (bytes, messages, forged words of shared memory)
+ * and the host's (every call of the API, serving, running out of memory). What must hold: an
+ * answer is what was asked for, whoever is told of an end finds the reason, and when all is closed
+ * nothing is open, and nothing leaks. */
+#include "base/check.h"
+#include "fuzz.h"
+#include "input.h"
+#include "unit/fake_cell.h"
+#include "unit/faults.h"
+
+#include <errno.h>
+
+enum {
+    SLOTS = 8, /* of each kind of object */
+};
+
+static struct fake_cell f;
+static struct input in;
+static gbx_future *futures[SLOTS];
+static gbx_context *contexts[SLOTS];
+static gbx_reference *references[SLOTS];
+static gbx_inspector *inspectors[SLOTS];
+static gbx_deferred *deferreds[SLOTS];
+static uint32_t spared; /* allocations; then one fails in what the host does next; 0: none */
+static unsigned depth;
+
+/* --- the cell ------------------------------------------------------------------------------- */
+
+static void
+serve(void)
+{
+    gbx_isolate *isolate = f.isolate;
+
+    if (isolate == NULL)
+        return;
+    isolate_ref(isolate);
+    if (spared > 0)
+        fault_arm(FAULT_MEMORY, spared - 1, true, ENOMEM);
+    spared = 0;
+    while (isolate->cell != NULL && isolate_service(isolate))
+        ;
+    (void)fault_disarm();
+    isolate_unref(isolate);
+}
+
+/* All of it, unless the ring is full and stays so. */
+static void
+say(struct span bytes)
+{
+    while (bytes.len > 0 && f.isolate != NULL && f.isolate->cell != NULL) {
+        size_t n = fake_cell_write(&f, bytes);
+        if (n == 0)
+            serve();
+        if (n == 0 && (f.isolate == NULL || (n = fake_cell_write(&f, bytes)) == 0))
+            break;
+        bytes = span_of(bytes.p + n, bytes.len - n);
+    }
+}
+
+/* A frame of any type, for an open request or any other id. */
+static void
+say_frame(void)
+{
+    uint32_t type = input_u8(&in) % (MESSAGE_TYPES + 1u), who = input_u8(&in);
+    uint32_t id = who == 0xff            ? input_number(&in, 4)
+                  : who / SLOTS > 0      ? (1u << TABLE_INDEX_BITS) + who - SLOTS
+                  : futures[who] == NULL ? 0
+                                         : futures[who]->id;
+    struct span body = input_piece(&in);
+    struct buf out = { .max = MIB };
+
+    buf_u32(&out, (uint32_t)body.len);
+    buf_u32(&out, type);
+    buf_u32(&out, id);
+    buf_append(&out, body.p, body.len);
+    say(buf_span(&out));
+    buf_done(&out);
+}
+
+/* Any of the words that are not the cell's, and those that are. */
+static void
+forge(void)
+{
+    struct channel_shared *s = f.side.shared;
+    _Atomic uint32_t *const words[] = { &s->to_cell.head, &s->to_cell.tail, &s->to_host.head,
+        &s->to_host.tail, &s->snapshot.head, &s->snapshot.tail, &s->cell_bell, &s->host_bell,
+        &s->alarm, &s->alarm_wanted, &s->stop, &s->child_bell, &s->snapshot_stop };
+    uint32_t which = input_u8(&in);
+
+    atomic_store(words[which % COUNT(words)], input_number(&in, 4));
+}
+
+static void
+hear(void)
+{
+    struct frame frame;
+
+    if (!f.reader.broken) /* a forged position shows us garbage, too */
+        while (!f.side.in.lied &&
+               atomic_load(&f.side.shared->to_cell.head) ==
+                   f.isolate->cell->channel.out.position &&
+               fake_cell_hear(&f, &frame))
+            ;
+}
+
+static void
+say_stream(void)
+{
+    struct span bytes = input_piece(&in);
+
+    (void)ring_put(&f.side.snapshot, bytes);
+    ring_publish(&f.side.snapshot);
+}
+
+/* --- the host ------------------------------------------------------------------------------- */
+
+static void
+close_isolate(void)
+{
+    gbx_isolate *isolate = f.isolate;
+
+    f.isolate = NULL;
+    gbx_isolate_close(isolate);
+}
+
+static void
+on_end(gbx_isolate *isolate, void *data)
+{
+    (void)data;
+    GBX_CHECK(gbx_isolate_death(isolate) != NULL);
+}
+
+static void
+on_console(gbx_isolate *isolate, uint32_t level, const char *text, size_t len, void *data)
+{
+    (void)isolate;
+    (void)data;
+    GBX_CHECK(
+        level <= GBX_CONSOLE_ERROR && len <= CONSOLE_TEXT_MAX && (len == 0 || text != NULL));
+    if (len == 1)
+        close_isolate();
+}
+
+static void
+on_message(gbx_inspector *inspector, const char *json, size_t len, void *data)
+{
+    (void)data;
+    GBX_CHECK(len <= CDP_BYTES_MAX && (len == 0 || json != NULL));
+    (void)gbx_inspector_send(inspector, json, len);
+}
+
+static void
+on_finished(gbx_future *future, void *data)
+{
+    (void)future;
+    if (data != NULL)
+        close_isolate();
+}
+
+static gbx_status
+sink(const void *piece, size_t len, void *data)
+{
+    (void)data;
+    GBX_CHECK(len == 0 || piece != NULL);
+    if (len == 2)
+        close_isolate();
+    return len == 3 ? GBX_EINVAL : GBX_OK;
+}
+
+static void
+keep(gbx_future *future)
+{
+    for (size_t i = 0; i < SLOTS; i++)
+        if (futures[i] == NULL) {
+            futures[i] = future;
+            return;
+        }
+    gbx_future_free(future);
+}
+
+/* What a finished one promises. */
+static void
+check_future(const gbx_future *future, gbx_status status)
+{
+    GBX_CHECK(status <= GBX_OK && status >= GBX_ELIMIT);
+    if (status == GBX_OK && !future->by_reference && future->kind != FUTURE_SNAPSHOT)
+        GBX_CHECK(future->value != NULL);
+    if (status == GBX_OK && future->by_reference)
+        GBX_CHECK(future->value == NULL);
+}
+
+static void
+wait_shortly(uint32_t which)
+{
+    gbx_error error = GBX_ERROR_INIT;
+    gbx_future *future = futures[which % SLOTS];
+
+    if (future == NULL)
+        return;
+    gbx_status status = gbx_future_wait(future, 0, &error);
+    GBX_CHECK(status == GBX_OK || status == GBX_EBUSY || error.message[0] != '\0');
+    if (status != GBX_EBUSY && gbx_future_status(future, NULL) == status)
+        check_future(future, status);
+}
+
+static void
+take(uint32_t which)
+{
+    gbx_future **at = &futures[which % SLOTS];
+    gbx_reference **reference = &references[which % SLOTS];
+
+    if (*at == NULL)
+        return;
+    gbx_reference_close(*reference);
+    *reference = gbx_future_take_reference(*at);
+    if (which / SLOTS % 2 == 0)
+        gbx_future_then(*at, on_finished, which / SLOTS % 4 == 2 ? &f : NULL);
+    gbx_future_free(*at);
+    *at = NULL;
+}
+
+static gbx_status
+function(gbx_callback *callback, void *data)
+{
+    int what = *(const char *)data;
+    const gbx_value *argument = gbx_callback_argument(callback, 0);
+
+    GBX_CHECK(gbx_callback_isolate(callback) == f.isolate || f.isolate == NULL);
+    switch (what % 7) {
+    case 0:
+        return GBX_OK;
+    case 1:
+        return argument != NULL ? gbx_callback_return(callback, argument) : GBX_EINVAL;
+    case 2:
+        return gbx_callback_throw(callback, "TypeError", "no");
+    case 3:
+        return deferreds[0] == NULL ? gbx_callback_defer(callback, &deferreds[0]) : GBX_EBUSY;
+    case 4:
+        wait_shortly(0);
+        return GBX_OK;
+    case 5:
+        close_isolate();
+        return GBX_OK;
+    default: /* more of the same meanwhile */
+        if (depth++ < 2 * NESTING_MAX)
+            serve();
+        return GBX_OK;
+    }
+}
+
+static void
+ask(uint32_t which)
+{
+    static const char modes[] = "\0\1\2\3\4\5\6";
+    gbx_call_options options = GBX_CALL_OPTIONS_INIT;
+    gbx_context *context = contexts[which / 16 % SLOTS];
+
+    if (context == NULL)
+        context = gbx_isolate_context(f.isolate);
+    options.flags = (which & 1 ? GBX_AWAIT : 0u) | (which & 2 ? GBX_RESULT_REFERENCE : 0u);
+    options.timeout_us = which & 4 ? 1000000 : 0;
+    options.cpu_us = which & 8 ? 1000000 : 0;
+    switch (input_u8(&in) % 6) {
+    case 0:
+        keep(gbx_context_eval(context, "x", 1, &options));
+        break;
+    case 1:
+        keep(gbx_context_call(context, "f", NULL, 0, &options));
+        break;
+    case 2:
+        keep(gbx_context_get(context, "x", &options));
+        break;
+    case 3:
+        keep(gbx_isolate_statistics(f.isolate));
+        break;
+    case 4:
+        keep(gbx_isolate_collect(f.isolate));
+        break;
+    default:
+        keep(gbx_context_set_function(
+            context, "f", function, (void *)(uintptr_t)&modes[which % (sizeof modes - 1)]));
+        break;
+    }
+}
+
+static void
+snapshot(uint32_t which)
+{
+    gbx_snapshot_options options = GBX_SNAPSHOT_OPTIONS_INIT;
+
+    options.mode = which % 2;
+    options.sink = sink;
+    keep(gbx_heap_snapshot(f.isolate, &options));
+}
+
+static void
+context_or_session(uint32_t which)
+{
+    uint32_t slot = which / 4 % SLOTS;
+
+    if (which % 4 == 0 && contexts[slot] == NULL)
+        (void)!gbx_context_open(f.isolate, &contexts[slot], NULL);
+    if (which % 4 == 1) {
+        gbx_context_close(contexts[slot]);
+        contexts[slot] = NULL;
+    }
+    if (which % 4 == 2 && inspectors[slot] == NULL)
+        (void)!gbx_inspector_open(f.isolate, on_message, NULL, &inspectors[slot], NULL);
+    if (which % 4 == 3) {
+        gbx_inspector_close(inspectors[slot]);
+        inspectors[slot] = NULL;
+    }
+}
+
+static void
+settle(uint32_t which)
+{
+    gbx_deferred *deferred = deferreds[0];
+
+    deferreds[0] = NULL;
+    if (deferred != NULL && which % 2 == 0)
+        (void)gbx_deferred_resolve(deferred, NULL);
+    else if (deferred != NULL)
+        gbx_deferred_reject(deferred, "Error", "late");
+}
+
+static void
+look_at_the_clock(uint32_t which)
+{
+    if (which % 4 == 0)
+        gbx_isolate_terminate(f.isolate);
+    else if (which % 4 == 1)
+        (void)gbx_runtime_dispatch(f.runtime, 0);
+    else if (which % 4 == 2)
+        (void)isolate_enforce(f.isolate, f.isolate->next_kill_us);
+    else
+        isolate_ended(f.isolate);
+}
+
+/* --- all of it ------------------------------------------------------------------------------ */
+
+static void
+operate(void)
+{
+    uint32_t what = input_u8(&in) % 14;
+
+    if (what == 0)
+        say_frame();
+    else if (what == 1)
+        say(input_piece(&in));
+    else if (what == 2)
+        forge();
+    else if (what == 3)
+        serve();
+    else if (what == 4 && f.isolate->cell != NULL)
+        hear();
+    else if (what == 5 && f.isolate->cell != NULL)
+        say_stream();
+    else if (what == 6)
+        wait_shortly(input_u8(&in));
+    else if (what == 7)
+        take(input_u8(&in));
+    else if (what == 8)
+        ask(input_u8(&in));
+    else if (what == 9)
+        snapshot(input_u8(&in));
+    else if (what == 10)
+        context_or_session(input_u8(&in));
+    else if (what == 11)
+        settle(input_u8(&in));
+    else if (what == 12)
+        look_at_the_clock(input_u8(&in));
+    else if (what == 13)
+        spared = input_u8(&in);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    gbx_isolate_options options = GBX_ISOLATE_OPTIONS_INIT;
+
+    in = (struct input){ span_of(data, size) };
+    spared = depth = 0;
+    options.on_death = on_end;
+    if (input_u8(&in) % 2 == 0)
+        options.on_console = on_console;
+    fake_cell_open(&f, &options, 0);
+    while (in.left.len > 0 && f.isolate != NULL)
+        operate();
+    serve();
+    gbx_isolate *isolate = f.isolate;
+    GBX_CHECK(isolate == NULL || isolate->closed || isolate->cell != NULL ||
+              gbx_isolate_death(isolate)->status != GBX_OK);
+    close_isolate();
+    for (size_t i = 0; i < SLOTS; i++) {
+        if (futures[i] != NULL)
+            check_future(futures[i], gbx_future_status(futures[i], NULL));
+        gbx_future_free(futures[i]);
+        gbx_reference_close(references[i]);
+        gbx_inspector_close(inspectors[i]);
+        gbx_context_close(contexts[i]);
+        gbx_deferred_reject(deferreds[i], NULL, NULL);
+        futures[i] = NULL;
+        references[i] = NULL;
+        inspectors[i] = NULL;
+        contexts[i] = NULL;
+        deferreds[i] = NULL;
+    }
+    fake_cell_close(&f);
+    return 0;
+}

