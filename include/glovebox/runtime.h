@@ -99,6 +99,15 @@ GBX_API gbx_status gbx_runtime_dispatch(GBX_BORROW gbx_runtime *runtime, int64_t
  */
 GBX_API const char *gbx_runtime_engine(GBX_BORROW const gbx_runtime *runtime);
 
+/**
+ * Names the files that cells run: the engine's binary, and the object that is loaded into it.
+ *
+ * @return absolute paths, lent until the runtime is closed.
+ * @threads one at a time.   @since 0.1
+ */
+GBX_API const char *gbx_runtime_engine_path(GBX_BORROW const gbx_runtime *runtime);
+GBX_API const char *gbx_runtime_cell_path(GBX_BORROW const gbx_runtime *runtime);
+
 /* One layer of the sandbox around each cell of a runtime. */
 typedef struct gbx_layer {
     const char *name;     /* "seccomp" */

@@ -64,6 +64,11 @@ int control_receive(int socket, struct control *out, bool block);
 enum {
     ZYGOTE_CONTROL_FD = 3, /* its socket to the host */
     ZYGOTE_HOST_FD = 4,    /* a pidfd of the host: readable when the host has died */
+    ZYGOTE_CELL_FD =
+        5, /* the cell's object and the engine's binary: the loader opens them by */
+    ZYGOTE_ENGINE_FD =
+        6, /* these numbers, so that no path of the host's is in a cell's memory */
+    ZYGOTE_FDS = 7
 };
 
 #endif

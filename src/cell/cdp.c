@@ -3,7 +3,7 @@
  * no command and no console.profile() of the guest. */
 #include "cell/cell.h"
 
-#include <glovebox/value.h>
+#include "wire/value.h"
 
 #include <string.h>
 

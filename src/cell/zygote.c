@@ -58,6 +58,8 @@ glovebox_main(int argc, char **argv)
     (void)argc;
     (void)argv;
     (void)prctl(PR_SET_NAME, "gbx-zygote");
+    (void)close(ZYGOTE_CELL_FD);
+    (void)close(ZYGOTE_ENGINE_FD);
     (void)signal(SIGPIPE, SIG_IGN);
     sandbox_enter(&layers);
     set_time_zone();

@@ -72,6 +72,10 @@ try_cell(struct doctor *d)
     gbx_status status = gbx_runtime_open(&options, &runtime, &d->error);
     if (status == GBX_OK) {
         (void)snprintf(d->engine, sizeof d->engine, "%s", gbx_runtime_engine(runtime));
+        (void)snprintf(
+            d->paths.engine, sizeof d->paths.engine, "%s", gbx_runtime_engine_path(runtime));
+        (void)snprintf(
+            d->paths.object, sizeof d->paths.object, "%s", gbx_runtime_cell_path(runtime));
         status = gbx_isolate_open(runtime, NULL, &isolate, &d->error);
     }
     if (status == GBX_OK)
@@ -82,7 +86,7 @@ try_cell(struct doctor *d)
     else if (status != GBX_OK)
         d->outcome = OUTCOME_ENGINE;
     if (isolate != NULL && gbx_isolate_usage(isolate, &usage) == GBX_OK)
-        probe_cell(usage.pid, d->findings, &d->paths);
+        probe_cell(usage.pid, d->findings);
     gbx_value_free(value);
     gbx_isolate_close(isolate);
     gbx_runtime_close(runtime);

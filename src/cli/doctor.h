@@ -48,7 +48,7 @@ struct cell_paths {
     char object[4096]; /* what is preloaded into the engine */
     char engine[4096];
 };
-void probe_cell(uint32_t pid, struct finding findings[FEATURES], struct cell_paths *out);
+void probe_cell(uint32_t pid, struct finding findings[FEATURES]);
 
 /* Reads a small file; false: it cannot be read. `out` is NUL-terminated, without the last
  * newline. */

@@ -141,31 +141,11 @@ own_session(uint32_t pid)
     return session != getsid(0) ? ANSWER_YES : ANSWER_NO;
 }
 
-/* The loader's command line: loader, --preload, the cell's object, the engine. */
-static void
-read_paths(uint32_t pid, struct cell_paths *out)
-{
-    char text[sizeof out->object + sizeof out->engine] = "";
-    char path[64];
-
-    (void)snprintf(path, sizeof path, "/proc/%u/cmdline", pid);
-    (void)read_small(path, text, sizeof text);
-    const char *words[4] = { "", "", "", "" };
-    const char *p = text;
-    for (int i = 0; i < 4 && *p != '\0'; i++) {
-        words[i] = p;
-        p += strlen(p) + 1;
-    }
-    (void)snprintf(out->object, sizeof out->object, "%s", words[2]);
-    (void)snprintf(out->engine, sizeof out->engine, "%s", words[3]);
-}
-
 void
-probe_cell(uint32_t pid, struct finding findings[FEATURES], struct cell_paths *out)
+probe_cell(uint32_t pid, struct finding findings[FEATURES])
 {
     char status[8192], limits[4096], own[4096], its[4096];
 
-    read_paths(pid, out);
     read_proc(pid, "status", status, sizeof status);
     read_proc(pid, "limits", limits, sizeof limits);
     findings[FEATURE_NO_NEW_PRIVS].cell = is(field(status, "NoNewPrivs"), is_one);

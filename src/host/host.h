@@ -114,8 +114,15 @@ struct gbx_runtime {
 
 /* A runtime without a process, to be closed with gbx_runtime_close() (runtime.c). */
 gbx_status runtime_new(struct gbx_runtime **out, gbx_error *error);
+/* The zygote (zygote.c). Stopping it ends all templates and cells. */
 gbx_status zygote_start(struct gbx_runtime *runtime, gbx_error *error);
 void zygote_stop(struct gbx_runtime *runtime);
+/* Sockets for packets between our processes, with high numbers. -1 with errno. */
+int socket_pair(int pair[2]);
+/* Waits for a packet; `out` is only good with 0. ETIMEDOUT, or control_receive()'s errors. */
+int receive_within(int socket, struct control *out, uint64_t timeout_us);
+/* Waits for the end of a process. */
+bool has_ended(int pidfd, int timeout_ms);
 /* Takes a cell for these options: from the pool, or freshly forked; starts zygote and template
  * when they are missing. */
 gbx_status cell_obtain(struct gbx_runtime *runtime, const uint64_t option[TEMPLATE_OPTIONS],

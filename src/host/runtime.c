@@ -290,3 +290,15 @@ gbx_runtime_engine(const gbx_runtime *runtime)
 {
     return runtime->engine;
 }
+
+const char *
+gbx_runtime_engine_path(const gbx_runtime *runtime)
+{
+    return runtime->paths.engine;
+}
+
+const char *
+gbx_runtime_cell_path(const gbx_runtime *runtime)
+{
+    return runtime->paths.cell;
+}
