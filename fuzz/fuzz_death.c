@@ -8,6 +8,7 @@
 #include "unit/faults.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <sys/wait.h>
 
 static struct fake_cell f;
@@ -42,7 +43,9 @@ check(const gbx_death *death, int status, bool reported, bool stopped)
     if (!reported)
         GBX_CHECK(death->status == GBX_ELOST);
     else if (WIFSIGNALED(status))
-        GBX_CHECK(death->status == GBX_ECRASHED && death->signal == WTERMSIG(status));
+        GBX_CHECK(
+            death->status == (WTERMSIG(status) == SIGSYS ? GBX_EVIOLATION : GBX_ECRASHED) &&
+            death->signal == WTERMSIG(status));
     else if (WEXITSTATUS(status) != CELL_EXIT_NOTED)
         GBX_CHECK(death->status == GBX_ECRASHED && death->exit_code == WEXITSTATUS(status));
     else

@@ -110,6 +110,7 @@ const receive = {
   snapshot_piece: [...snapshot(1), ...frame('SNAPSHOT_PIECE', id(1), bytes(text('{"a"'))), ...frame('RESULT', id(1), result(undefined)), ...serve, ...take(0)],
   snapshot_closes: [...snapshot(1), ...frame('SNAPSHOT_PIECE', id(1), bytes([1, 2])), ...serve],
   snapshot_stream: [...snapshot(0), ...stream([...u32(4), 1, 2, 3, 4, ...u32(0)]), ...serve, ...frame('RESULT', id(1), result(undefined)), ...serve],
+  forked: [...snapshot(0), ...frame('FORKED', id(1)), ...serve], forked_unasked: [...frame('FORKED', id(1)), ...serve],
   snapshot_unasked: [...frame('SNAPSHOT_PIECE', id(1), bytes([1])), ...serve],
 };
 const with_console = (seed) => [0, ...seed];
@@ -151,7 +152,7 @@ const note = (status, detail = 0, written = 1) =>
 const dies = (flags, wait_status, left = [], calls = 0, account = 48) => [flags, calls, account, ...u16(wait_status), ...left];
 
 const deaths = {
-  signal: dies(0, 11), exit: dies(0, 3 << 8), lost: dies(UNREPORTED, 0), by_us: dies(UNREPORTED | BY_US, 0, [], 5),
+  signal: dies(0, 11), forbidden: dies(0, 31), exit: dies(0, 3 << 8), lost: dies(UNREPORTED, 0), by_us: dies(UNREPORTED | BY_US, 0, [], 5),
   account_small: dies(0, 9, [], 0, 3), account_of_none: dies(NO_DESCRIPTOR, 9), unwritten: dies(0, NOTED << 8, note(-4, 0, 0)),
   memory: dies(0, NOTED << 8, note(-4, 2)), memory_unknown: dies(0, NOTED << 8, note(-4, 77)),
   timeout: dies(0, NOTED << 8, note(-2), 7), cpu: dies(0, NOTED << 8, note(-3), 7), crashed: dies(0, NOTED << 8, note(-7)),
