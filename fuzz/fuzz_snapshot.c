@@ -111,6 +111,7 @@ flood(void)
     static const uint8_t header[4] = { 0xff, 0xff, 0xff, 0xff }, bytes[RING_BYTES];
 
     model.forged = true; /* the model need not hold all that */
+    /* Behind a piece that is not whole the header is none, and what follows ends it sooner. */
     (void)ring_put(&f.side.snapshot, span_of(header, sizeof header));
     while (f.isolate->cell != NULL &&
            ring_put(&f.side.snapshot, span_of(bytes, sizeof bytes)) > 0) {

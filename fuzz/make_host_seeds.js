@@ -134,6 +134,7 @@ const snapshots = {
   stream_refused: [...start(SINK + 16), ...write(whole), ...look, ...say_end, ...ask_again, ...start(SINK)],
   stream_failed: [...start(SINK), ...write(whole), ...say_failure],
   stream_past_limit: [...start(SINK), 7, 0xf1],
+  stream_end_twice: [...start(SINK), ...write([...u32(0), ...u32(0)]), ...look],
   forged: [...start(SINK), ...forged_head, ...look], end_forged: [...start(SINK), ...forged_head, ...say_end],
   piece_of_background: [...start(SINK), ...say_piece([1])],
   attached: [...start(SINK + ATTACHED), ...say_piece([1, 2, 3]), ...say_piece([4]), ...say_end, ...ask_again],

@@ -327,6 +327,10 @@ snapshot_service(gbx_isolate *isolate)
             isolate_condemn(isolate, GBX_EPROTO, "impossible position in the snapshot's ring");
         return false;
     }
+    if (s->whole) {
+        isolate_condemn(isolate, GBX_EPROTO, "bytes behind the end of a heap snapshot");
+        return true;
+    }
     if (s->piece_left == 0) {
         if (header_read(isolate, s) && s->piece_left == 0)
             s->whole = true; /* an empty piece; the child's end comes next */

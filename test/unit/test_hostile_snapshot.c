@@ -282,6 +282,18 @@ Test(hostile_snapshot, a_lie_that_comes_with_the_end_is_found)
     gbx_future_free(future);
 }
 
+/* Else it could go on for ever: empty pieces count for nothing. */
+Test(hostile_snapshot, nothing_comes_after_the_empty_piece)
+{
+    static const uint8_t twice[8];
+    gbx_future *future = snapshot(GBX_SNAPSHOT_BACKGROUND, sink);
+
+    write_child_stream(twice, sizeof twice);
+    fake_cell_serve(&f);
+    condemned(&f, "bytes behind the end of a heap snapshot");
+    gbx_future_free(future);
+}
+
 static void
 close_then(gbx_future *future, void *data)
 {
