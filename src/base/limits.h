@@ -18,7 +18,10 @@
 /* Nodes in one value. A node is at least one byte on the wire and about 40 bytes decoded, so
  * this times 40 is what one hostile message may cost the host. */
 #define VALUE_COUNT_MAX        (8u * 1024 * 1024)
-/* Bytes of one encoded value, both ways. */
+/* What a node costs us: 8 bytes of a guest's memory are enough for one. A value may cost us as much
+ * as its guest's limit is, so that is divided by this. */
+#define VALUE_NODE_BYTES       40
+/* Bytes of one encoded value, both ways; of a guest no more than its limit. */
 #define VALUE_BYTES_MAX        (512 * MIB)
 /* Bits of one BigInt: V8's own limit (1 << 30) is far past any use; this is 8 MiB. */
 #define VALUE_BIGINT_BYTES_MAX (8 * MIB)

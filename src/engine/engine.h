@@ -138,7 +138,7 @@ struct engine_hooks {
 struct engine_config {
     uint64_t memory_limit_bytes; /* all of a guest's memory; V8's heap gets all of it */
     uint64_t stack_limit_bytes;  /* of the guest's native stack; 0: V8's default */
-    uint64_t value_bytes_max;    /* of one encoded value */
+    uint64_t value_bytes_max;    /* of one encoded value; no more than the limit is */
 };
 
 /* Makes the isolate (with engine_boot done), one warm context with id 1, and warms what would

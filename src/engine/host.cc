@@ -39,7 +39,7 @@ class argument_buffer
         level++;
         used->len = 0;
         used->failed = false;
-        used->max = MESSAGE_BYTES_MAX;
+        used->max = eng.config.value_bytes_max + MESSAGE_HEAD_MAX;
     }
     ~argument_buffer()
     {
