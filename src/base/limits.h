@@ -120,8 +120,9 @@
 #define WATCH_LOOK_NS        1000000
 /* Stack of the watchdog thread. It calls clock_gettime, futex and V8's interrupt request. */
 #define WATCH_STACK_BYTES    (64 * 1024)
-/* Wall clock for what V8 posts to itself (finalizers, wasm compilation): it belongs to no call,
- * and no guest code may run without a deadline. */
+/* Wall clock for what V8 posts to itself (finalizers, wasm compilation, timeouts of
+ * Atomics.waitAsync) from one request of the host to the next: it belongs to no call, and no guest
+ * code may run without a deadline. */
 #define PUMP_WALL_US         1000000
 /* Exit code of a cell that left a note. Below 128, and none that a C library uses. */
 #define CELL_EXIT_NOTED      86

@@ -28,8 +28,8 @@ extern struct engine_state eng;
 /* --- platform.cc ---------------------------------------------------------------------- */
 
 v8::Platform *platform_get(void);
-/* Runs what V8 has posted and is due now; with `nested` (the debugger's pause) only tasks that
- * may run inside another one. True if a task ran. Runs no microtasks. */
+/* Runs what V8 has posted and is due now, until it is terminated; with `nested` (the debugger's
+ * pause) only tasks that may run inside another one. True if a task ran. Runs no microtasks. */
 bool platform_run_tasks(bool nested);
 
 /* --- isolate.cc ----------------------------------------------------------------------- */
