@@ -141,6 +141,8 @@ serve_settle(struct cell *cell, const struct queued *q, const struct msg_settle 
             cell_die_of_memory(cell, buf_span(&task->stack));
         if (task->stopped != GBX_OK)
             task_end(cell, task);
+    } else {
+        engine_promise_drop(id);
     }
     if (task != NULL)
         task_unref(cell, task);

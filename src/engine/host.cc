@@ -186,6 +186,12 @@ engine_settle(uint32_t id, const struct engine_answer *answer)
 }
 
 void
+engine_promise_drop(uint32_t id)
+{
+    promises.erase(id);
+}
+
+void
 host_forget_context(uint32_t id)
 {
     for (auto it = promises.begin(); it != promises.end();)
