@@ -341,8 +341,8 @@ engine_isolate_new(const struct engine_config *config)
     /* A cell should begin with nothing to do. */
     for (int round = 0; round < 10 && platform_run_tasks(false); round++)
         ;
-    memory_measure();
     arena_plug();
+    memory_measure();
     return nullptr;
 }
 

@@ -102,7 +102,7 @@ void host_forget_context(uint32_t id);
 
 /* --- arena.cc ------------------------------------------------------------------------- */
 
-/* Last in the template: plugs the holes of malloc's arena, so that cells allocate at its top. */
+/* Late in the template: plugs the holes of malloc's arena, so that cells allocate at its top. */
 void arena_plug(void);
 
 /* --- stop.cc -------------------------------------------------------------------------- */
@@ -166,7 +166,7 @@ void memory_boot(void);
 /* What an isolate with the limits of eng.config is made with, and what it is given then. */
 void memory_params(v8::Isolate::CreateParams *params);
 void memory_install(v8::Isolate *isolate);
-/* Measures the heap anew as what the limits count from: after the warm-up. */
+/* Measures heap and malloc anew as what the limits count from: last in the template. */
 void memory_measure(void);
 
 #endif
