@@ -4,7 +4,7 @@ DESTDIR ?=
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench asan tidy format fuzz coverage install uninstall clean
+.PHONY: help build run test attacks bench asan tidy format fuzz coverage install uninstall clean
 # A log is spared the progress of the build.
 NINJA = ninja $$([ -t 2 ] || echo --quiet)
 MESON_TEST = meson test --no-rebuild --print-errorlogs
@@ -31,6 +31,12 @@ test: ## all tests, built by gcc and clang and with sanitizers; the last line co
 	@$(MESON_TEST) -C build || :
 	@$(ASAN_TEST) || :
 	@tools/summary build build-asan
+
+attacks: ## only what guests try on us, with what is too slow for make test
+	@tools/setup test
+	@tools/configure build
+	@$(NINJA) -C build
+	@ATTACKS_ALL=1 $(MESON_TEST) -C build deaths 'attacks language' 'attacks resources'
 
 bench: ## the measurements, each line with its unit; some minutes, alone on the machine
 	@tools/setup test

@@ -23,7 +23,9 @@ typedef struct gbx_call_options {
     uint32_t flags;      /* the bits above */
     uint64_t timeout_us; /* deadline of the whole call tree, wall clock: the code, its
                           * microtasks and what goes on after awaited host calls; 0: the
-                          * isolate's; GBX_NO_LIMIT: none */
+                          * isolate's; GBX_NO_LIMIT: none. Finalizers and timeouts of
+                          * Atomics.waitAsync() belong to no call: together they may run for
+                          * 1 s between two requests of the host */
     uint64_t cpu_us;     /* CPU budget of the same; rests while host functions run; likewise */
     const char *file; /* name of the source in stacks and debuggers; borrowed; at most 4 KiB of
                        * UTF-8; NULL: "<eval>" */

@@ -39,8 +39,9 @@ enum gbx_isolate_flags {
 typedef struct gbx_isolate_options {
     uint32_t size;               /* GBX_ISOLATE_OPTIONS_INIT sets it */
     uint32_t flags;              /* set of enum gbx_isolate_flags */
-    uint64_t memory_limit_bytes; /* heap, buffers, wasm and code together; 0: 128 MiB;
-                                  * 8 MiB to 16 GiB */
+    uint64_t memory_limit_bytes; /* heap, buffers, wasm, code and what V8 takes from malloc
+                                  * together; 0: 128 MiB; 8 MiB to 16 GiB. One value that the
+                                  * guest hands out may cost the host no more either */
     uint64_t stack_limit_bytes;  /* of the guest's native stack; 0: V8's own, about 1 MB;
                                   * 64 KiB to 4 MiB */
     uint64_t timeout_us;         /* default deadline of a call, wall clock; 0: none */

@@ -18,7 +18,10 @@
 /* Nodes in one value. A node is at least one byte on the wire and about 40 bytes decoded, so
  * this times 40 is what one hostile message may cost the host. */
 #define VALUE_COUNT_MAX        (8u * 1024 * 1024)
-/* Bytes of one encoded value, both ways. */
+/* What a node costs us: 8 bytes of a guest's memory are enough for one. A value may cost us as much
+ * as its guest's limit is, so that is divided by this. */
+#define VALUE_NODE_BYTES       40
+/* Bytes of one encoded value, both ways; of a guest no more than its limit. */
 #define VALUE_BYTES_MAX        (512 * MIB)
 /* Bits of one BigInt: V8's own limit (1 << 30) is far past any use; this is 8 MiB. */
 #define VALUE_BIGINT_BYTES_MAX (8 * MIB)
@@ -88,6 +91,9 @@
 #define STACK_LIMIT_BYTES      (984 * KIB)
 /* Addresses for machine code. All of it counts in RLIMIT_DATA, whether used or not. */
 #define CODE_RANGE_BYTES       (64 * MIB)
+/* How far malloc's arena grows before its part of the guest's memory is counted again: less than
+ * the smallest limit. */
+#define ARENA_LOOK_BYTES       (4 * MIB)
 /* What V8's heap is let grow past its limit so that the guest ends with its stack known and not
  * with its process: at a time, and in all. */
 #define MEMORY_SLACK_BYTES     (8 * MIB)
@@ -117,8 +123,9 @@
 #define WATCH_LOOK_NS        1000000
 /* Stack of the watchdog thread. It calls clock_gettime, futex and V8's interrupt request. */
 #define WATCH_STACK_BYTES    (64 * 1024)
-/* Wall clock for what V8 posts to itself (finalizers, wasm compilation): it belongs to no call,
- * and no guest code may run without a deadline. */
+/* Wall clock for what V8 posts to itself (finalizers, wasm compilation, timeouts of
+ * Atomics.waitAsync) from one request of the host to the next: it belongs to no call, and no guest
+ * code may run without a deadline. */
 #define PUMP_WALL_US         1000000
 /* Exit code of a cell that left a note. Below 128, and none that a C library uses. */
 #define CELL_EXIT_NOTED      86
@@ -127,9 +134,8 @@
 /* What a template may allocate to plug the holes of its malloc arena: several times what they
  * were seen to hold. Shared by all its cells. */
 #define ARENA_PLUG_BYTES     (16 * MIB)
-/* What malloc keeps in a busy cell; glibc takes no more (HEAP_MAX / 2). Less than
- * CELL_RESERVE_BYTES, since it counts in RLIMIT_DATA. */
-#define ARENA_KEPT_BYTES     (32 * 1024 * 1024)
+/* What malloc keeps in a busy cell. Less than CELL_RESERVE_BYTES: it counts in RLIMIT_DATA. */
+#define ARENA_KEPT_BYTES     (16 * 1024 * 1024)
 /* A cell that has been idle for this long gives back what it freed: after compiling a 30 KB
  * library that is 400 of its 730 KiB (bench/bench_memory.c). Long enough not to disturb a host
  * that calls at a steady pace. */
@@ -175,11 +181,18 @@
 /* What RLIMIT_DATA leaves a cell beyond the guest's limit, plus half of that limit: the second
  * half of a scavenge, marking worklists, the parser's and the compiler's zones, an answer while
  * it is encoded. The guest cannot use it for long: V8's own limit comes first. */
-#define CELL_RESERVE_BYTES     (48 * MIB)
+#define CELL_RESERVE_BYTES     (24 * MIB)
 /* What RLIMIT_AS leaves: reservations of wasm memories and of resizable buffers, 4 to 10 GB
  * each, are address space only. Bounds the page tables that read-only touching can pin: 1/512
  * of it. */
 #define CELL_ADDRESS_BYTES     (32 * GIB)
+/* Of them, what the guest may reserve: the rest is for V8's heap and malloc. Each reservation takes
+ * up to three of the 65,530 mappings that a process may have. */
+#define RESERVED_BYTES_MAX     (CELL_ADDRESS_BYTES - 4 * GIB)
+#define RESERVATIONS_MAX       16384
+/* A page table, and the addresses that it is for. */
+#define PAGE_TABLE_BYTES       (4 * KIB)
+#define PAGE_TABLE_SPAN        (2 * MIB)
 /* Memory of a snapshot child beyond its cell's: V8 copies the object graph, about twice the
  * heap. */
 #define SNAPSHOT_MEMORY_FACTOR 3

@@ -73,9 +73,10 @@ struct cell {
     pid_t snapshot_child;      /* 0: none */
     uint32_t snapshot_request; /* the request that its end answers */
     uint64_t memory_limit_bytes;
-    bool profiling; /* threads of V8's CPU profiler may be started */
-    bool trimmed;   /* nothing has run since freed memory went back to the kernel */
-    struct {        /* what the memory hook saw; the isolate is to end */
+    bool profiling;        /* threads of V8's CPU profiler may be started */
+    bool trimmed;          /* nothing has run since freed memory went back to the kernel */
+    uint64_t pump_left_us; /* for what V8 posted to itself, until the next request */
+    struct {               /* what the memory hook saw; the isolate is to end */
         bool passed;
         enum engine_memory_event event;
         uint64_t limit, used;
@@ -169,6 +170,8 @@ void task_look(struct cell *cell);
 void task_end(struct cell *cell, struct task *task);
 /* Ends the tasks of a context that wait for a promise. */
 void task_drop_context(struct cell *cell, uint32_t context);
+/* True if the host waits for the answer of any. */
+bool task_is_awaited(struct cell *cell);
 /* The debugger has held everything: all deadlines move. */
 void task_postpone(struct cell *cell, uint64_t ns);
 /* Time until task_look() has something to do, at the latest; UINT64_MAX: until something comes. */

@@ -40,18 +40,28 @@ death_note(gbx_status status, enum channel_note_detail detail, uint64_t limit,
 /* --- crashes --------------------------------------------------------------------------------
  */
 
+enum {
+    NULL_PAGES = 64 * 1024 /* an address below is NULL, or a field behind it */
+};
+
 static uint64_t memory_limit_bytes;
 
-bool
-death_memory_is_out(void)
+static bool
+memory_is_out(uint64_t bytes)
 {
-    void *p = mmap(NULL, MEMORY_PROBE_BYTES, PROT_READ | PROT_WRITE,
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
     if (p == MAP_FAILED)
         return true;
-    (void)munmap(p, MEMORY_PROBE_BYTES);
+    (void)munmap(p, bytes);
     return false;
+}
+
+bool
+death_memory_is_out(void)
+{
+    return memory_is_out(MEMORY_PROBE_BYTES);
 }
 
 void
@@ -61,13 +71,16 @@ death_of_allocation(const char *message, struct span stack)
         sandbox_memory_ceiling(memory_limit_bytes), message, stack);
 }
 
-/* Not everybody looks at what malloc answers: ICU does not, and dies of its NULL. The handler has
- * been taken away before it runs, so that what is no lack of memory ends as it would have. */
+/* Not everybody looks at what malloc answers: ICU does not, and dies of its NULL, also of one that
+ * only something large was answered with. The handler has been taken away before it runs, so that
+ * what is no lack of memory ends as it would have. */
 static void
 on_crash(int signal, siginfo_t *info, void *context)
 {
+    bool null = signal == SIGSEGV && info->si_code > 0 && (uintptr_t)info->si_addr < NULL_PAGES;
+
     (void)context;
-    if (death_memory_is_out())
+    if (memory_is_out(null ? memory_limit_bytes : MEMORY_PROBE_BYTES))
         death_of_allocation(
             "the kernel refused more memory, and that ended in a crash", span_of(NULL, 0));
     if (info->si_code <= 0) /* sent by somebody, so it does not come again by itself */

@@ -95,11 +95,15 @@ start(struct cell *cell, const struct cell_start *s)
     check_layers(&layers, s->layers);
 }
 
-/* What V8 posted to itself runs under a deadline too: finalizers are guest code. */
+/* What V8 posted to itself runs under a deadline too: finalizers are guest code, and so is what
+ * follows from a timeout of Atomics.waitAsync(). Each may lead to the next one, so all of them
+ * together have that time, until the host asks for something again; unless it waits for an answer,
+ * whose own limits hold. */
 static void
 pump(struct cell *cell)
 {
-    struct task *task = task_new(cell, 0, PUMP_WALL_US, 0);
+    uint64_t began = now_us(), took;
+    struct task *task = task_new(cell, 0, cell->pump_left_us, 0);
 
     if (task == NULL)
         return;
@@ -111,6 +115,10 @@ pump(struct cell *cell)
     if (cell->memory.passed)
         cell_hooks.fatal(cell, true, NULL, NULL);
     task_unref(cell, task);
+    if (!task_is_awaited(cell)) {
+        took = now_us() - began;
+        cell->pump_left_us -= took < cell->pump_left_us ? took : cell->pump_left_us;
+    }
 }
 
 static uint64_t
@@ -119,7 +127,7 @@ idle_timeout_ns(struct cell *cell)
     uint64_t timeout = task_next_ns(cell);
     uint64_t task_us = engine_next_task_us();
 
-    if (task_us != UINT64_MAX && task_us * 1000 < timeout)
+    if (cell->pump_left_us > 0 && task_us != UINT64_MAX && task_us * 1000 < timeout)
         timeout = task_us * 1000;
     if (!cell->trimmed && timeout > TRIM_IDLE_US * 1000ull)
         timeout = TRIM_IDLE_US * 1000ull;
@@ -138,6 +146,7 @@ cell_run(const struct cell_start *s)
             serve(cell, q);
             queued_free(cell, q);
             cell->trimmed = false;
+            cell->pump_left_us = PUMP_WALL_US;
         } else if (!cell->trimmed) {
             buf_done(&cell->value);
             buf_done(&cell->out);
@@ -146,7 +155,7 @@ cell_run(const struct cell_start *s)
             engine_trim();
             cell->trimmed = true;
         }
-        if (engine_next_task_us() == 0)
+        if (cell->pump_left_us > 0 && engine_next_task_us() == 0)
             pump(cell);
         if (q != NULL && cell->tasks.live == 0 && cell->snapshot_child == 0)
             continue; /* the hot path: nothing can have expired */

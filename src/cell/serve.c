@@ -25,9 +25,11 @@ begin(struct cell *cell, const struct queued *q, uint32_t context, uint64_t wall
         answer_stopped(cell, task);
         return NULL;
     }
-    engine_outcome_init(out, VALUE_BYTES_MAX);
+    uint64_t max =
+        VALUE_BYTES_MAX < cell->memory_limit_bytes ? VALUE_BYTES_MAX : cell->memory_limit_bytes;
+    engine_outcome_init(out, max);
     out->value = cell->value;
-    out->value.max = VALUE_BYTES_MAX;
+    out->value.max = max;
     cell->value = (struct buf){ .max = 0 };
     task_enter(cell, task);
     return task;
@@ -139,6 +141,8 @@ serve_settle(struct cell *cell, const struct queued *q, const struct msg_settle 
             cell_die_of_memory(cell, buf_span(&task->stack));
         if (task->stopped != GBX_OK)
             task_end(cell, task);
+    } else {
+        engine_promise_drop(id);
     }
     if (task != NULL)
         task_unref(cell, task);

@@ -199,6 +199,18 @@ task_drop_context(struct cell *cell, uint32_t context)
         }
 }
 
+bool
+task_is_awaited(struct cell *cell)
+{
+    uint32_t cursor = 0, id;
+    const struct task *task;
+
+    while ((task = table_next(&cell->tasks, &cursor, &id)) != NULL)
+        if (!task->answered)
+            return true;
+    return false;
+}
+
 void
 task_postpone(struct cell *cell, uint64_t ns)
 {

@@ -18,7 +18,7 @@ static bool
 fits(uint64_t bytes)
 {
     uint64_t limit = eng.config.memory_limit_bytes;
-    uint64_t used = account.heap + account_outside();
+    uint64_t used = account.heap + account.malloced + account_outside();
 
     /* Before there is an isolate, V8 starts itself. */
     return limit == 0 || (used <= limit && bytes <= limit - used);
@@ -46,7 +46,7 @@ under_ceiling(uint64_t bytes)
 static void
 charged(void)
 {
-    account.peak = std::max(account.peak, account_outside());
+    account.peak = std::max(account.peak, account.buffers + account.pages);
     if (eng.isolate != nullptr)
         memory_grows(account.heap_pages + account_outside());
 }
@@ -57,8 +57,10 @@ namespace
 /* V8's pages, of which there are three kinds.
  *
  * Wasm memories and buffers that can grow are reserved whole without access and made accessible
- * from the start as they grow: what is accessible counts as outside of the heap. V8's heap asks
- * for accessible pages at once. V8 watches it itself, but lets one large object pass whatever
+ * from the start as they grow: what is accessible counts as outside of the heap, and with it the
+ * page tables that it takes, or a guest would touch a page here and there. What is reserved is
+ * bounded, too: V8 cannot go on where its heap finds no addresses. V8's heap asks for accessible
+ * pages at once. V8 watches it itself, but lets one large object pass whatever
  * its size, so here is the ceiling above which even that is refused. Code asks for another kind
  * of no access, and all of its addresses are few. */
 class counted_pages final : public v8::PageAllocator
@@ -70,6 +72,8 @@ class counted_pages final : public v8::PageAllocator
     };
     v8::PageAllocator *base;
     std::map<uintptr_t, struct page_range> regions;
+    uint64_t reserved = 0;     /* bytes of the regions that count in account.pages */
+    uint32_t reservations = 0; /* how many they are */
 
     struct page_range *holder(uintptr_t address)
     {
@@ -86,33 +90,57 @@ class counted_pages final : public v8::PageAllocator
         return permission != kNoAccess && permission != kNoAccessWillJitLater;
     }
 
+    static bool is_reservation(const struct page_range &range)
+    {
+        return range.account == &account.pages;
+    }
+
+    /* The page tables for a region's accessible part. */
+    static uint64_t tables(const struct page_range &range, uintptr_t from, uintptr_t to)
+    {
+        return from == to || !is_reservation(range)
+                   ? 0
+                   : ((to - 1) / PAGE_TABLE_SPAN - from / PAGE_TABLE_SPAN + 1) *
+                         PAGE_TABLE_BYTES;
+    }
+
+    static void set_accessible(struct page_range *range, uintptr_t from, uintptr_t to)
+    {
+        *range->account += (to - from) - (range->to - range->from);
+        account.tables += tables(*range, from, to) - tables(*range, range->from, range->to);
+        range->from = from;
+        range->to = to;
+    }
+
+    bool may_reserve(size_t length) const
+    {
+        return length <= RESERVED_BYTES_MAX && reserved <= RESERVED_BYTES_MAX - length &&
+               reservations < RESERVATIONS_MAX;
+    }
+
     /* V8 grows and shrinks at the end, so one range per region says it all. */
     static bool grow(struct page_range *grown, uintptr_t from, uintptr_t to)
     {
         uintptr_t low = grown->from == grown->to ? from : std::min(grown->from, from);
         uintptr_t high = grown->from == grown->to ? to : std::max(grown->to, to);
-        uint64_t more = (high - low) - (grown->to - grown->from);
+        uint64_t more = (high - low) - (grown->to - grown->from) + tables(*grown, low, high) -
+                        tables(*grown, grown->from, grown->to);
 
-        if (grown->account == &account.pages && !fits(more)) {
+        if (is_reservation(*grown) && !fits(more)) {
             refused();
             return false;
         }
-        grown->from = low;
-        grown->to = high;
-        *grown->account += more;
+        set_accessible(grown, low, high);
         charged();
         return true;
     }
 
     static void shrink(struct page_range *shrunk, uintptr_t from, uintptr_t to)
     {
-        uint64_t before = shrunk->to - shrunk->from;
-
         if (from <= shrunk->from && to >= shrunk->to)
-            shrunk->to = shrunk->from;
+            set_accessible(shrunk, shrunk->from, shrunk->from);
         else if (from > shrunk->from && from < shrunk->to && to >= shrunk->to)
-            shrunk->to = from;
-        *shrunk->account -= before - (shrunk->to - shrunk->from);
+            set_accessible(shrunk, shrunk->from, from);
     }
 
   public:
@@ -144,15 +172,19 @@ class counted_pages final : public v8::PageAllocator
     {
         if (accessible(permission) && !under_ceiling(length))
             return nullptr;
-        void *p = base->AllocatePages(hint, length, alignment, permission);
+        bool reserves = permission == kNoAccess;
+        void *p = reserves && !may_reserve(length)
+                      ? nullptr
+                      : base->AllocatePages(hint, length, alignment, permission);
         if (p == nullptr) {
             refused();
         } else if (permission != kNoAccessWillJitLater) {
             auto start = reinterpret_cast<uintptr_t>(p);
             struct page_range *made = &regions[start];
-            *made = { length, start, start,
-                accessible(permission) ? &account.heap_pages : &account.pages };
-            if (accessible(permission))
+            *made = { length, start, start, reserves ? &account.pages : &account.heap_pages };
+            reserved += reserves ? length : 0;
+            reservations += reserves;
+            if (!reserves)
                 (void)grow(made, start, start + length);
         }
         return p;
@@ -163,7 +195,10 @@ class counted_pages final : public v8::PageAllocator
         auto found = regions.find(reinterpret_cast<uintptr_t>(address));
 
         if (found != regions.end()) {
-            *found->second.account -= found->second.to - found->second.from;
+            struct page_range *freed = &found->second;
+            set_accessible(freed, freed->from, freed->from);
+            reserved -= is_reservation(*freed) ? freed->length : 0;
+            reservations -= is_reservation(*freed);
             regions.erase(found);
         }
         return base->FreePages(address, length);
@@ -176,6 +211,7 @@ class counted_pages final : public v8::PageAllocator
 
         if (region != nullptr) {
             shrink(region, start + new_length, start + length);
+            reserved -= is_reservation(*region) ? length - new_length : 0;
             region->length = new_length;
         }
         return base->ReleasePages(address, length, new_length);

@@ -11,9 +11,11 @@
 struct account {
     uint64_t buffers;     /* live ArrayBuffers */
     uint64_t pages;       /* accessible pages of wasm memories and of buffers that can grow */
-    uint64_t peak;        /* of both together */
+    uint64_t tables;      /* page tables that those pages take */
+    uint64_t peak;        /* of buffers and pages together */
     uint64_t heap_pages;  /* pages of V8's heap, used or not */
     uint64_t heap;        /* used in V8's heap at the last collection */
+    uint64_t malloced;    /* of malloc's and no buffer, when it was looked at last */
     uint64_t collections; /* count */
     uint64_t refused_at;  /* collections when V8 was refused memory last */
     bool refused;         /* it ever was */
@@ -24,7 +26,7 @@ extern struct account account;
 static inline uint64_t
 account_outside(void)
 {
-    return account.buffers + account.pages;
+    return account.buffers + account.pages + account.tables;
 }
 
 /* memory.cc: what the guest has got, `all` of it in use or not, grew. Past the limit it may be

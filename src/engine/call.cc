@@ -499,7 +499,8 @@ engine_pump(void)
     eng.depth++;
     v8::TryCatch caught(eng.isolate);
     (void)platform_run_tasks(false);
-    if (caught.HasTerminated() || !microtasks_run())
+    /* V8 keeps what ends a finalizer to itself, a termination too. */
+    if (terminating() || caught.HasTerminated() || !microtasks_run())
         entry_terminated();
     eng.depth--;
     return engine_next_task_us() == 0;

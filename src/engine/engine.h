@@ -138,7 +138,7 @@ struct engine_hooks {
 struct engine_config {
     uint64_t memory_limit_bytes; /* all of a guest's memory; V8's heap gets all of it */
     uint64_t stack_limit_bytes;  /* of the guest's native stack; 0: V8's default */
-    uint64_t value_bytes_max;    /* of one encoded value */
+    uint64_t value_bytes_max;    /* of one encoded value; no more than the limit is */
 };
 
 /* Makes the isolate (with engine_boot done), one warm context with id 1, and warms what would
@@ -190,6 +190,8 @@ void engine_set_function(
 /* Settles a promise of ENGINE_ANSWER_PROMISE and runs microtasks. `answer` is VALUE or THROW.
  * False: no such promise (already settled, or context gone). */
 bool engine_settle(uint32_t promise, const struct engine_answer *answer);
+/* Drops a promise that nobody may settle any more: it stays open. Unknown ids are ignored. */
+void engine_promise_drop(uint32_t promise);
 /* Nobody waits for the ENGINE_PENDING outcome of `call` any more: hooks.settled won't tell. */
 void engine_abandon(uint32_t call);
 /* Drops a reference; unknown ids are ignored. */

@@ -39,7 +39,7 @@ class argument_buffer
         level++;
         used->len = 0;
         used->failed = false;
-        used->max = MESSAGE_BYTES_MAX;
+        used->max = eng.config.value_bytes_max + MESSAGE_HEAD_MAX;
     }
     ~argument_buffer()
     {
@@ -183,6 +183,12 @@ engine_settle(uint32_t id, const struct engine_answer *answer)
     if (caught.HasTerminated() || !microtasks_run())
         entry_terminated();
     return true;
+}
+
+void
+engine_promise_drop(uint32_t id)
+{
+    promises.erase(id);
 }
 
 void

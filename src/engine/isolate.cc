@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <string>
@@ -321,6 +322,7 @@ engine_isolate_new(const struct engine_config *config)
 
     GBX_CHECK(eng.isolate == nullptr);
     eng.config = *config;
+    eng.config.value_bytes_max = std::min(config->value_bytes_max, config->memory_limit_bytes);
     memory_params(&params);
     eng.isolate = v8::Isolate::Allocate();
     if (eng.isolate == nullptr)
@@ -339,8 +341,8 @@ engine_isolate_new(const struct engine_config *config)
     /* A cell should begin with nothing to do. */
     for (int round = 0; round < 10 && platform_run_tasks(false); round++)
         ;
-    memory_measure();
     arena_plug();
+    memory_measure();
     return nullptr;
 }
 

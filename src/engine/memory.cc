@@ -7,7 +7,8 @@
  * their allocator, wasm memories and resizable buffers by the pages that they commit. An
  * allocation that would pass the limit together with the heap is refused, upon which V8
  * collects garbage, tries again and throws a RangeError that the guest may catch. A heap that
- * grows past what buffers leave it is found at a garbage collection, and ends the guest.
+ * grows past what buffers leave it is found at a garbage collection, and ends the guest. So is
+ * what V8 and ICU take from malloc: formatters, worklists, parsers.
  */
 #include "engine/account.h"
 
@@ -26,7 +27,9 @@ static struct {
     uint64_t checked; /* bytes of pages and buffers after the last full collection */
     uint64_t raised;  /* bytes by which the heap's limit has been raised for a clean end */
     uint64_t collection_us, collection_began_us;
-    bool collect_asked;
+    uint64_t malloced; /* in use of malloc's when the accounts began: V8's own */
+    uintptr_t arena;   /* end of malloc's arena when it was looked at last */
+    bool collect_asked, collecting;
 } memory;
 
 /* --- the end -------------------------------------------------------------------------- */
@@ -95,6 +98,25 @@ memory_boot(void)
 
 /* --- watching ------------------------------------------------------------------------- */
 
+/* Bytes that malloc has given out. */
+static uint64_t
+malloc_in_use(void)
+{
+    struct mallinfo2 info = mallinfo2();
+
+    memory.arena = reinterpret_cast<uintptr_t>(sbrk(0));
+    return info.uordblks + info.hblkhd;
+}
+
+/* Notes how much of them is, since the accounts began, no buffer that counts already. */
+static void
+measure_malloc(void)
+{
+    uint64_t known = memory.malloced + account.buffers, in_use = malloc_in_use();
+
+    account.malloced = in_use > known ? in_use - known : 0;
+}
+
 static void
 measure(v8::Isolate *isolate, uint64_t *other)
 {
@@ -102,9 +124,10 @@ measure(v8::Isolate *isolate, uint64_t *other)
 
     isolate->GetHeapStatistics(&heap);
     account.heap = heap.used_heap_size();
-    /* V8 counts its buffers too, all but shared ones, and what we don't see: wasm code, the
-     * formatters of Intl. */
-    *other = std::max(account_outside(), static_cast<uint64_t>(heap.external_memory()));
+    measure_malloc();
+    /* V8 counts its buffers too, all but shared ones, and what we don't see: wasm code. */
+    *other = std::max(
+        account_outside() + account.malloced, static_cast<uint64_t>(heap.external_memory()));
 }
 
 static void
@@ -120,7 +143,9 @@ memory_grows(uint64_t all)
 {
     uint64_t limit = eng.config.memory_limit_bytes;
 
-    if (all <= limit || all <= memory.checked + limit / 16 || memory.collect_asked)
+    /* What a collection takes for itself must not lead to the next one, and that to another. */
+    if (all <= limit || all <= memory.checked + limit / 16 || memory.collect_asked ||
+        memory.collecting)
         return;
     memory.collect_asked = true;
     eng.isolate->RequestInterrupt(collect, nullptr);
@@ -130,6 +155,7 @@ static void
 collection_begins(v8::Isolate *, v8::GCType, v8::GCCallbackFlags)
 {
     memory.collection_began_us = now_us();
+    memory.collecting = true;
 }
 
 /* Calls of the memory hook may come again and again; the first one counts. */
@@ -142,6 +168,21 @@ limit_passed(enum engine_memory_event event, uint64_t used)
     eng.hooks.memory(eng.cell, event, eng.config.memory_limit_bytes, used);
 }
 
+/* Of the heap V8 knows when it must look at all of it. Of malloc's part it doesn't; counting that
+ * takes a walk over all that is free there, so only if the arena has grown. */
+static void
+note_small_collection(v8::Isolate *isolate)
+{
+    v8::HeapStatistics heap;
+
+    isolate->GetHeapStatistics(&heap);
+    account.heap = heap.used_heap_size();
+    if (reinterpret_cast<uintptr_t>(sbrk(0)) <= memory.arena + ARENA_LOOK_BYTES)
+        return;
+    measure_malloc();
+    memory_grows(account.heap_pages + account_outside() + account.malloced);
+}
+
 static void
 collection_ends(v8::Isolate *isolate, v8::GCType type, v8::GCCallbackFlags)
 {
@@ -149,12 +190,15 @@ collection_ends(v8::Isolate *isolate, v8::GCType type, v8::GCCallbackFlags)
     uint64_t other;
 
     account.collections++;
+    memory.collecting = false;
     memory.collection_us += now_us() - memory.collection_began_us;
+    if (type != v8::kGCTypeMarkSweepCompact) {
+        note_small_collection(isolate);
+        return;
+    }
     measure(isolate, &other);
     uint64_t used = account.heap + other;
-    if (type != v8::kGCTypeMarkSweepCompact)
-        return;
-    memory.checked = account.heap_pages + account_outside();
+    memory.checked = account.heap_pages + account_outside() + account.malloced;
     if (used > limit)
         limit_passed(account.heap > limit ? ENGINE_MEMORY_HEAP : ENGINE_MEMORY_EXTERNAL, used);
 }
@@ -205,9 +249,10 @@ memory_measure(void)
 {
     uint64_t other;
 
+    memory.malloced = malloc_in_use();
     measure(eng.isolate, &other);
     memory.checked = account.heap_pages + account_outside();
-    account.peak = account_outside();
+    account.peak = account.buffers + account.pages;
     account.collections = memory.collection_us = 0;
 }
 
@@ -227,7 +272,7 @@ engine_measure(struct engine_statistics *out)
     out->heap_limit = eng.config.memory_limit_bytes;
     out->heap_malloced = heap.malloced_memory();
     out->heap_peak_malloced = heap.peak_malloced_memory();
-    out->external = account_outside();
+    out->external = account.buffers + account.pages;
     out->external_peak = account.peak;
     out->code_and_metadata = code.code_and_metadata_size() + code.bytecode_and_metadata_size();
     out->contexts = contexts_count();

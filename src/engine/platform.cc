@@ -186,7 +186,7 @@ platform_run_tasks(bool nested)
     size_t left = ready.size();
     bool ran = false;
 
-    while (left-- > 0 && !ready.empty()) {
+    while (left-- > 0 && !ready.empty() && !terminating()) {
         struct queued item = std::move(ready.front());
         ready.pop_front();
         if (!runs_now(item, nested)) {

@@ -28,8 +28,8 @@ extern struct engine_state eng;
 /* --- platform.cc ---------------------------------------------------------------------- */
 
 v8::Platform *platform_get(void);
-/* Runs what V8 has posted and is due now; with `nested` (the debugger's pause) only tasks that
- * may run inside another one. True if a task ran. Runs no microtasks. */
+/* Runs what V8 has posted and is due now, until it is terminated; with `nested` (the debugger's
+ * pause) only tasks that may run inside another one. True if a task ran. Runs no microtasks. */
 bool platform_run_tasks(bool nested);
 
 /* --- isolate.cc ----------------------------------------------------------------------- */
@@ -102,7 +102,7 @@ void host_forget_context(uint32_t id);
 
 /* --- arena.cc ------------------------------------------------------------------------- */
 
-/* Last in the template: plugs the holes of malloc's arena, so that cells allocate at its top. */
+/* Late in the template: plugs the holes of malloc's arena, so that cells allocate at its top. */
 void arena_plug(void);
 
 /* --- stop.cc -------------------------------------------------------------------------- */
@@ -166,7 +166,7 @@ void memory_boot(void);
 /* What an isolate with the limits of eng.config is made with, and what it is given then. */
 void memory_params(v8::Isolate::CreateParams *params);
 void memory_install(v8::Isolate *isolate);
-/* Measures the heap anew as what the limits count from: after the warm-up. */
+/* Measures heap and malloc anew as what the limits count from: last in the template. */
 void memory_measure(void);
 
 #endif

@@ -34,19 +34,23 @@ enum {
     SETTLEMENT = 1u << FUTURE_SETTLEMENT,
 };
 
-/* A value of the cell; an empty one is undefined. GBX_OK; GBX_ENOMEM, which is no fault of the
- * cell's; GBX_EPROTO: it has been condemned. */
+/* A value of the cell; an empty one is undefined. GBX_OK; GBX_ENOMEM and GBX_ETOOBIG, which are no
+ * fault of the cell's: an element is 8 bytes to V8, and more to us; GBX_EPROTO: it has been
+ * condemned. */
 static gbx_status
 read_value(gbx_isolate *isolate, struct span bytes, gbx_value **out)
 {
+    uint64_t count = isolate->options.memory_limit_bytes / VALUE_NODE_BYTES;
+    struct clone_limits limits = { .count = count < VALUE_COUNT_MAX ? (uint32_t)count
+                                                                    : VALUE_COUNT_MAX };
     const char *why = NULL;
 
     if (bytes.len == 0) {
         *out = gbx_value_new_undefined();
         return *out != NULL ? GBX_OK : GBX_ENOMEM;
     }
-    gbx_status status = clone_read(bytes, NULL, out, &why);
-    if (status == GBX_OK || status == GBX_ENOMEM)
+    gbx_status status = clone_read(bytes, &limits, out, &why);
+    if (status == GBX_OK || status == GBX_ENOMEM || status == GBX_ETOOBIG)
         return status;
     (void)broke(isolate, why);
     return GBX_EPROTO;
@@ -148,7 +152,7 @@ on_failure(gbx_isolate *isolate, const struct frame *frame, const struct msg_fai
         return broke(isolate, "the failure of a request that is not open");
     if (!may_fail_with(isolate, future, m->status))
         return broke(isolate, "a failure that a cell may not report");
-    /* Without memory for what was thrown the error stays, and comes without it. */
+    /* Without room for what was thrown the error stays, and comes without it. */
     if (m->value.len > 0 && read_value(isolate, m->value, &value) == GBX_EPROTO)
         return false;
     fill_failure(&error, -(gbx_status)m->status, m);
@@ -210,6 +214,9 @@ on_callback(gbx_isolate *isolate, const struct frame *frame, const struct msg_ca
     gbx_status status = arguments == NULL ? GBX_ENOMEM : read_arguments(isolate, m, arguments);
     if (status == GBX_ENOMEM)
         function_refused(isolate, frame->id, "Error", gbx_strstatus(GBX_ENOMEM));
+    if (status == GBX_ETOOBIG)
+        function_refused(
+            isolate, frame->id, "RangeError", "the arguments of a host function are too big");
     if (status == GBX_OK) {
         function_call(isolate, frame->id, function, arguments, m->count);
         for (uint32_t i = 0; i < m->count; i++)

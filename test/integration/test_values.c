@@ -307,6 +307,10 @@ CleanTest(values, past_a_limit_are_too_big)
     /* More than 512 MiB do not leave the cell. */
     expect_failure(w.context, "new ArrayBuffer((512 << 20) + 1)", GBX_ETOOBIG, NULL);
     expect_failure(w.context, "x = 'x'.repeat(1 << 28); [x, x, x]", GBX_ETOOBIG, NULL);
+    /* Nor do more than 8 Mi values. */
+    expect_failure(w.context, "Array(9e6).fill(0)", GBX_ETOOBIG, NULL);
+    expect_failure(w.context, "throw Array(9e6).fill(0)", GBX_ETHROW, NULL);
+    expect_usable(&w);
     /* Nor the host: 10,000 levels and one. */
     gbx_value *top = gbx_value_new_array();
     deepest = top;
