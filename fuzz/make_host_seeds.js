@@ -76,6 +76,7 @@ const receive = {
   callback_waits: called(4), callback_closes: called(5), callback_many: called(1, 2, [value(1), value(2)]),
   callback_few: called(1, 2, [value(1), []]), callback_more: called(1, 0, [value(1)]), callback_short: called(1, 2, [value('long enough')]),
   callback_count: called(1, 9, [value(1)]), callback_unreadable: called(1, 1, [[255, 15, 1]]),
+  callback_too_big: called(1, 1, [[255, 15, ...Array(10001).fill([0x41, 1]).flat()]]), // levels of an array
   callback_unknown: [...frame('CALLBACK', id(0), callback(7, 0, [])), ...serve],
   callback_without_memory: [...given(1), ...without_memory(1), ...frame('CALLBACK', id(9), callback(FIRST_ID, 1, [value(1)])), ...serve],
   callback_ending: [...given(1), ...frame('CALLBACK', id(9), callback(FIRST_ID, 0, [])), ...end],
