@@ -189,9 +189,8 @@ isolate_enforce(gbx_isolate *isolate, uint64_t now)
 
 /* --- idle cells ------------------------------------------------------------------------------
  *
- * What belongs to a call ends with its limits. What a guest has left behind (callbacks of
- * Atomics.waitAsync that make the next, finalizers), or code that is none of V8's, belongs to
- * nobody, and would go on for ever.
+ * What belongs to a call ends with its limits, and what V8 posts to itself has a limit in the cell
+ * (run.c). Code that is none of V8's knows neither.
  */
 
 static bool

@@ -1,9 +1,10 @@
 /* hostile.c - a cell that has been broken into: its guest can make any system call, and write any
  * byte that the cell can. For tests only: linked into cells of their own, never into glovebox's.
  *
- * The linker puts it in front of engine_after_fork() (--wrap), so no source of glovebox knows of
- * it. A call of a host function whose first argument is one of the names below does not reach the
- * host; it is done here, in the cell, with the numbers that follow, and answers a number:
+ * The linker puts it in front of engine_after_fork() and channel_cell_sleep() (--wrap), so no
+ * source of glovebox knows of it. A call of a host function whose first argument is one of the
+ * names below does not reach the host; it is done here, in the cell, with the numbers that follow,
+ * and answers a number:
  *
  *   !syscall nr a0 ... a5   the system call; -errno if it fails
  *   !fork flags             clone(flags); the child ends at once
@@ -18,6 +19,7 @@
  *   !signal n               sends it to ourselves, by raise()
  *   !spin                   never returns, looks at nothing
  *   !sleep                  the same without CPU time: FUTEX_WAIT for ever
+ *   !mine                   from now on, when there is nothing to do, spins
  */
 #include "base/check.h"
 #include "cell/cell.h"
@@ -37,6 +39,7 @@ enum {
 };
 
 static struct engine_hooks hooks;
+static bool mines;
 static char buffer[1 << 16];
 static struct buf answer_bytes = { .max = 64 };
 
@@ -151,6 +154,8 @@ act(struct cell *cell, const char *name, const long *a, uint32_t n, long *result
         do_spin();
     else if (strcmp(name, "!sleep") == 0)
         do_sleep();
+    else if (strcmp(name, "!mine") == 0)
+        mines = true;
     else
         return false;
     return true;
@@ -200,6 +205,18 @@ call_host(void *data, uint32_t function, uint32_t count, struct span arguments,
     gbx_value_free(value);
     *answer =
         (struct engine_answer){ .kind = ENGINE_ANSWER_VALUE, .bytes = buf_span(&answer_bytes) };
+}
+
+void __real_channel_cell_sleep(struct channel *channel, uint32_t wants, uint64_t timeout_ns);
+void __wrap_channel_cell_sleep(struct channel *channel, uint32_t wants, uint64_t timeout_ns);
+
+/* Where the cell sleeps until its host wants something. */
+void
+__wrap_channel_cell_sleep(struct channel *channel, uint32_t wants, uint64_t timeout_ns)
+{
+    if (mines)
+        do_spin();
+    __real_channel_cell_sleep(channel, wants, timeout_ns);
 }
 
 void __real_engine_after_fork(

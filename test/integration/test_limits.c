@@ -481,29 +481,3 @@ CleanTest(memory, stack_limit_is_the_callers)
     }
     cr_assert_gt(deepest[1], 8 * deepest[0], "%g and %g", deepest[0], deepest[1]);
 }
-
-/* --- what belongs to no call ----------------------------------------------------------------- */
-
-/* Each callback ends in time, and makes the next one. */
-CleanTest(idle, cells_that_work_all_the_same_are_ended)
-{
-    struct world w = { .runtime = NULL };
-    gbx_isolate_options options = GBX_ISOLATE_OPTIONS_INIT;
-    int deaths = 0;
-
-    options.on_death = note_death;
-    options.data = &deaths;
-    w = world_open(&options);
-    gbx_isolate *quiet = world_isolate(&w, NULL);
-    eval_only(w.context, "const word = new Int32Array(new SharedArrayBuffer(4));"
-                         "(function again() { for (let i = 0; i < 1e7; i++); "
-                         "Atomics.waitAsync(word, 0, 0, 1).value.then(again) })()");
-    while (deaths == 0)
-        cr_assert_eq(gbx_runtime_dispatch(w.runtime, 60000000), GBX_OK, "it goes on");
-    cr_assert_eq(gbx_isolate_death(w.isolate)->status, GBX_ECPU);
-    gbx_isolate_close(w.isolate);
-    w.isolate = quiet;
-    w.context = gbx_isolate_context(quiet);
-    expect_usable(&w);
-    world_close(&w);
-}
