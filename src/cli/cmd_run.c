@@ -66,6 +66,13 @@ static const struct flag flags[] = {
         .max = LIMIT_US_MAX,
         .zero = true,
         .help = "processor time that the program may use" },
+    { .name = "require",
+        .kind = FLAG_TEXT,
+        .value = "LAYERS",
+        .offset = FIELD(require),
+        .help =
+            "of the sandbox that must hold, or nothing runs: strict (the default), full, or "
+            "none; glovebox doctor tells which this machine has" },
     { .name = "console-limit",
         .kind = FLAG_BYTES,
         .value = "SIZE",
@@ -115,12 +122,28 @@ static const struct flag flags[] = {
     { .name = NULL },
 };
 
+uint32_t
+run_require(const char *name)
+{
+    static const char *const names[] = { [GBX_REQUIRE_STRICT] = "strict",
+        [GBX_REQUIRE_FULL] = "full",
+        [GBX_REQUIRE_NONE] = "none" };
+    uint32_t require = GBX_REQUIRE_STRICT;
+
+    while (name != NULL && require <= GBX_REQUIRE_NONE && strcmp(name, names[require]) != 0)
+        require++;
+    return require;
+}
+
 static int
 check_usage(const struct run_options *o, const char *file)
 {
     if (o->eval == NULL && file == NULL)
         return complain(
             OUTCOME_USAGE, "run: which file? - is standard input, -e CODE runs code");
+    if (run_require(o->require) > GBX_REQUIRE_NONE)
+        return complain(
+            OUTCOME_USAGE, "run: --require %s: expected strict, full or none", o->require);
     if (o->print && o->json)
         return complain(
             OUTCOME_USAGE, "run: --print and --json: one of them can have the output");

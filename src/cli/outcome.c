@@ -40,6 +40,8 @@ outcome_of(gbx_status status)
         return OUTCOME_CRASHED;
     case GBX_EPROTO:
         return OUTCOME_PROTOCOL;
+    case GBX_EVIOLATION:
+        return OUTCOME_VIOLATION;
     case GBX_ECLONE:
     case GBX_ETOOBIG:
         return OUTCOME_CLONE;

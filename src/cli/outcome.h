@@ -21,6 +21,7 @@
     X(CLONE,     15, "clone",     "the result cannot be copied out, or has no JSON form")        \
     X(ENGINE,    16, "engine",    "no cell can be made: engine missing or unfit, no sealing")    \
     X(SYSTEM,    17, "system",    "a system call failed, or memory ran out outside the cell")    \
+    X(VIOLATION, 18, "violation", "the cell tried what its sandbox forbids and was killed")      \
     X(HANGUP,   129, "signal",    "ended by SIGHUP")                                             \
     X(INTERRUPT,130, "signal",    "ended by SIGINT: Ctrl-C")                                     \
     X(TERMINATE,143, "signal",    "ended by SIGTERM")

@@ -1,4 +1,4 @@
-/* probe_cell.c - which layers a live cell has: not what was meant, but what /proc says of it. */
+/* probe_cell.c - whether /proc contradicts what the library says of a cell's layers. */
 #include "cli/doctor.h"
 
 #include <dirent.h>
@@ -19,63 +19,42 @@ read_proc(uint32_t pid, const char *name, char *out, size_t size)
         out[0] = '\0';
 }
 
-/* What follows `label` at the beginning of a line, or NULL. */
-static const char *
-field(const char *text, const char *label)
+/* What follows `label` at the beginning of a line of /proc/PID/status; false: there is none. */
+static bool
+status_field(uint32_t pid, const char *label, char *out, size_t size)
 {
+    char text[8192];
     size_t len = strlen(label);
 
-    for (const char *p = text; p != NULL && *p != '\0';) {
-        if (strncmp(p, label, len) == 0)
-            return p + len + strspn(p + len, " \t:");
-        p = strchr(p, '\n');
-        p = p == NULL ? NULL : p + 1;
-    }
-    return NULL;
-}
-
-static enum answer
-is(const char *value, bool (*good)(const char *))
-{
-    return value == NULL ? ANSWER_UNKNOWN : good(value) ? ANSWER_YES : ANSWER_NO;
+    read_proc(pid, "status", text, sizeof text);
+    for (const char *p = text; *p != '\0'; p += strcspn(p, "\n"), p += *p == '\n')
+        if (strncmp(p, label, len) == 0) {
+            p += len + strspn(p + len, " \t:");
+            (void)snprintf(out, size, "%.*s", (int)strcspn(p, "\n"), p);
+            return true;
+        }
+    return false;
 }
 
 static bool
-is_one(const char *value)
+is_not(uint32_t pid, const char *label, const char *wanted)
 {
-    return strtol(value, NULL, 10) == 1;
-}
+    char value[64];
 
-static bool
-is_filter(const char *value)
-{
-    return strtol(value, NULL, 10) == 2;
+    return status_field(pid, label, value, sizeof value) && strcmp(value, wanted) != 0;
 }
 
 /* "NSpid: 4711 12": it has another number in a namespace of its own. */
 static bool
-is_nested(const char *value)
+shares_pid_namespace(uint32_t pid)
 {
-    const char *end = value + strcspn(value, "\n");
-    const char *tab = memchr(value, '\t', (size_t)(end - value));
+    char value[128];
 
-    return tab != NULL;
+    return status_field(pid, "NSpid", value, sizeof value) && strchr(value, '\t') == NULL;
 }
 
 static bool
-is_other_user(const char *value)
-{
-    return strtoul(value, NULL, 10) != geteuid();
-}
-
-static bool
-is_limited(const char *value)
-{
-    return strncmp(value, "unlimited", 9) != 0;
-}
-
-static enum answer
-own_namespace(uint32_t pid, const char *name)
+shares_namespace(uint32_t pid, const char *name)
 {
     char path[64], own[64], its[64];
 
@@ -83,90 +62,124 @@ own_namespace(uint32_t pid, const char *name)
     ssize_t n = readlink(path, own, sizeof own);
     (void)snprintf(path, sizeof path, "/proc/%u/ns/%s", pid, name);
     ssize_t m = readlink(path, its, sizeof its);
-    if (n <= 0 || m <= 0)
-        return ANSWER_UNKNOWN;
-    return n != m || memcmp(own, its, (size_t)n) != 0 ? ANSWER_YES : ANSWER_NO;
+    return n > 0 && n == m && memcmp(own, its, (size_t)n) == 0;
 }
 
-/* Only stdin to stderr on /dev/null, and one more. */
-static enum answer
-fds_closed(uint32_t pid)
+/* Anything but the host's bell. */
+static bool
+has_descriptors(uint32_t pid)
 {
     char path[96], target[64];
     const struct dirent *entry;
-    int open = 0, others = 0;
+    bool found = false;
 
     (void)snprintf(path, sizeof path, "/proc/%u/fd", pid);
     DIR *dir = opendir(path);
-    if (dir == NULL)
-        return ANSWER_UNKNOWN;
-    while ((entry = readdir(dir)) != NULL) {
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
         if (entry->d_name[0] == '.')
             continue;
         (void)snprintf(path, sizeof path, "/proc/%u/fd/%.16s", pid, entry->d_name);
         ssize_t n = readlink(path, target, sizeof target - 1);
         target[n > 0 ? n : 0] = '\0';
-        open++;
-        others +=
-            strcmp(target, "/dev/null") != 0 && strcmp(target, "anon_inode:[eventfd]") != 0;
+        found |= strcmp(target, "anon_inode:[eventfd]") != 0;
     }
-    (void)closedir(dir);
-    return others == 0 && open <= 4 ? ANSWER_YES : ANSWER_NO;
+    if (dir != NULL)
+        (void)closedir(dir);
+    return found;
 }
 
-/* The kernel gives the files of a process that is not dumpable to root (not their directory). */
-static enum answer
-not_dumpable(uint32_t pid)
+/* The kernel gives the files of a process that is not dumpable to root. */
+static bool
+is_dumpable(uint32_t pid)
 {
     char path[64];
     struct stat st;
 
     (void)snprintf(path, sizeof path, "/proc/%u/status", pid);
-    if (geteuid() == 0 || stat(path, &st) < 0)
-        return ANSWER_UNKNOWN;
-    return st.st_uid == 0 ? ANSWER_YES : ANSWER_NO;
+    return stat(path, &st) == 0 && st.st_uid != 0;
 }
 
 /* "PID (comm) state ppid pgrp session ..."; the name may hold anything. */
-static enum answer
-own_session(uint32_t pid)
+static bool
+shares_session(uint32_t pid)
 {
     char text[1024];
     int session;
 
     read_proc(pid, "stat", text, sizeof text);
     const char *p = strrchr(text, ')');
-    if (p == NULL || sscanf(p + 1, " %*c %*d %*d %d", &session) != 1)
-        return ANSWER_UNKNOWN;
-    return session != getsid(0) ? ANSWER_YES : ANSWER_NO;
+    return p != NULL && sscanf(p + 1, " %*c %*d %*d %d", &session) == 1 && session == getsid(0);
 }
 
-void
-probe_cell(uint32_t pid, struct finding findings[FEATURES])
+static bool
+is_unlimited(uint32_t pid)
 {
-    char status[8192], limits[4096], own[4096], its[4096];
+    char text[4096];
 
-    read_proc(pid, "status", status, sizeof status);
-    read_proc(pid, "limits", limits, sizeof limits);
-    findings[FEATURE_NO_NEW_PRIVS].cell = is(field(status, "NoNewPrivs"), is_one);
-    findings[FEATURE_SECCOMP].cell = is(field(status, "Seccomp:"), is_filter);
-    if (findings[FEATURE_SECCOMP].cell == ANSWER_NO)
-        findings[FEATURE_NOTIFY].cell = ANSWER_NO; /* it is a kind of filter */
-    findings[FEATURE_UID].cell = is(field(status, "Uid"), is_other_user);
-    findings[FEATURE_PID_NS].cell = is(field(status, "NSpid"), is_nested);
-    findings[FEATURE_RLIMITS].cell = is(field(limits, "Max data size"), is_limited);
-    findings[FEATURE_SESSION].cell = own_session(pid);
-    findings[FEATURE_FDS].cell = fds_closed(pid);
-    findings[FEATURE_DUMPABLE].cell = not_dumpable(pid);
-    findings[FEATURE_USER_NS].cell = own_namespace(pid, "user");
-    findings[FEATURE_NET_NS].cell = own_namespace(pid, "net");
-    findings[FEATURE_MOUNT_NS].cell = own_namespace(pid, "mnt");
-    read_proc((uint32_t)getpid(), "cgroup", own, sizeof own);
-    read_proc(pid, "cgroup", its, sizeof its);
-    if (own[0] != '\0' && its[0] != '\0')
-        findings[FEATURE_CGROUP].cell = strcmp(own, its) != 0 ? ANSWER_YES : ANSWER_NO;
-    /* It runs: so it has what it cannot run without. What is not visible from outside is not
-     * claimed. */
-    findings[FEATURE_MEMFD].cell = findings[FEATURE_PIDFD].cell = ANSWER_YES;
-    findings[FEATURE_MEMORY].cell = ANSWER_NONE;
+    read_proc(pid, "limits", text, sizeof text);
+    const char *p = strstr(text, "Max data size");
+    return p != NULL &&
+           strncmp(p + strlen("Max data size") + strspn(p + 13, " "), "unlimited", 9) == 0;
+}
+
+static bool
+is_privileged(uint32_t pid)
+{
+    char value[64];
+
+    return is_not(pid, "CapEff", "0000000000000000") ||
+           (status_field(pid, "Uid", value, sizeof value) && strtoul(value, NULL, 10) == 0);
+}
+
+static bool
+is_no_first_victim(uint32_t pid)
+{
+    char text[32];
+
+    read_proc(pid, "oom_score_adj", text, sizeof text);
+    return text[0] != '\0' && strcmp(text, "1000") != 0;
+}
+
+static bool
+gains_privileges(uint32_t pid)
+{
+    return is_not(pid, "NoNewPrivs", "1");
+}
+
+static bool
+is_unfiltered(uint32_t pid)
+{
+    return is_not(pid, "Seccomp:", "2");
+}
+
+bool
+probe_contradicts(uint32_t pid, const char *layer)
+{
+    static const struct {
+        const char *layer;
+        bool (*looks_wrong)(uint32_t pid);
+    } looks[] = {
+        { "no_new_privs", gains_privileges },
+        { "not dumpable", is_dumpable },
+        { "own session", shares_session },
+        { "no descriptors", has_descriptors },
+        { "resource limits", is_unlimited },
+        { "seccomp", is_unfiltered },
+        { "unprivileged user", is_privileged },
+        { "pid namespace", shares_pid_namespace },
+        { "first for the OOM killer", is_no_first_victim },
+    };
+    static const struct {
+        const char *layer, *name;
+    } spaces[] = { { "empty root", "mnt" }, { "network namespace", "net" },
+        { "ipc namespace", "ipc" }, { "uts namespace", "uts" },
+        { "cgroup namespace", "cgroup" } };
+
+    for (size_t i = 0; i < sizeof looks / sizeof looks[0]; i++)
+        if (strcmp(looks[i].layer, layer) == 0)
+            return looks[i].looks_wrong(pid);
+    for (size_t i = 0; i < sizeof spaces / sizeof spaces[0]; i++)
+        if (strcmp(spaces[i].layer, layer) == 0)
+            return shares_namespace(pid, spaces[i].name);
+    return false;
 }

@@ -13,6 +13,7 @@ struct run_options {
     bool quiet;
     bool attached;
     bool background;
+    const char *require;  /* --require; NULL: strict */
     const char *snapshot; /* --heap-snapshot; NULL: none */
     uint64_t memory_bytes;
     uint64_t stack_bytes;
@@ -85,5 +86,8 @@ void console_print(
 void report_text(const struct run *run);
 void report_json(struct run *run);
 void report_stats(const struct run *run);
+
+/* The enum gbx_require of that name, NULL being the default; past GBX_REQUIRE_NONE: none has it. */
+uint32_t run_require(const char *name);
 
 #endif

@@ -316,6 +316,22 @@ take_snapshot(struct run *run)
 
 /* --- all of it -------------------------------------------------------------------------- */
 
+/* Nobody shall run on less than they think. */
+static void
+warn_of_gaps(const gbx_runtime *runtime)
+{
+    const gbx_layer *layer;
+    uint32_t all = 0, holding = 0;
+
+    while ((layer = gbx_runtime_layer(runtime, all)) != NULL) {
+        all++;
+        holding += layer->engaged;
+    }
+    (void)fprintf(stderr,
+        "glovebox: --require none: no layer of the sandbox was asked for; %u of %u hold\n",
+        holding, all);
+}
+
 static gbx_status
 open_cell(struct run *run)
 {
@@ -325,6 +341,7 @@ open_cell(struct run *run)
     char name[64];
 
     runtime_options.pool = GBX_POOL_NONE;
+    runtime_options.require = run_require(o->require);
     const char *base = strrchr(run->program.name, '/');
     base = base != NULL ? base + 1 : run->program.name;
     text_copy(name, sizeof name, base, strlen(base));
@@ -334,6 +351,8 @@ open_cell(struct run *run)
     options.on_console = o->quiet ? NULL : console_print;
     options.data = run;
     gbx_status status = gbx_runtime_open(&runtime_options, &run->runtime, &run->error);
+    if (status == GBX_OK && runtime_options.require == GBX_REQUIRE_NONE)
+        warn_of_gaps(run->runtime);
     if (status == GBX_OK)
         status = gbx_isolate_open(run->runtime, &options, &run->isolate, &run->error);
     return status;

@@ -108,28 +108,33 @@ def test_the_manual_has_no_mistake():
         assert ended.returncode == 0 and ended.stderr == '' and name.upper() in ended.stdout, ended
 
 
+STRICT = ('no_new_privs', 'not dumpable', 'own session', 'no descriptors', 'resource limits', 'seccomp')
+
+
 def test_doctor_tells_the_truth_about_a_cell():
     report = run('doctor', '--json').is_like(0, err='').json
     assert report['ok'] is True and report['engine_version'].startswith('14.6.')
     assert report['engine_path'].endswith('/bin/node') and report['cell_path'].endswith('libglovebox-cell.so')
-    features = report['features']
-    for name in ('memfd_sealing', 'pidfd', 'no_new_privs', 'session', 'fds_closed', 'rlimits', 'not_dumpable'):
-        assert features[name]['machine'] is True, (name, features[name])
-        assert features[name]['cell'] is not False, (name, features[name])
-    assert features['no_new_privs']['cell'] is True and features['rlimits']['cell'] is True
-    for feature in features.values():
-        assert ('advice' in feature) <= (feature['machine'] is False), feature
+    for name in ('memfd_sealing', 'pidfd'):
+        assert report['needs'][name]['there'] is True, (name, report['needs'][name])
+    for need in report['needs'].values():
+        assert ('advice' in need) == (need['there'] is False), need
+    layers = report['layers']
+    for name in STRICT:
+        assert layers[name]['holds'] is True and layers[name]['required_by'] == 'strict', (name, layers[name])
+    for layer in layers.values():
+        assert ('cause' in layer) == (layer['holds'] is False), layer
+    assert report['require'] == ('full' if all(layer['holds'] for layer in layers.values()) else 'strict'), report
 
 
-def test_doctor_as_another_user_sees_that_a_cell_is_not_dumpable():
-    """Root owns everything of root's, dumpable or not."""
+def test_doctor_as_another_user():
     options = {'preexec_fn': lambda: os.setuid(65534)} if os.geteuid() == 0 else {}
     try:
         ended = run('doctor', '--json', **options)
     except PermissionError:
         raise tap.Skip('the build is where others cannot go')
     if ended.code == 0:
-        assert ended.json['features']['not_dumpable']['cell'] is True, ended
+        assert all(ended.json['layers'][name]['holds'] for name in STRICT), ended
 
 
 def test_doctor_where_no_cell_can_be():
@@ -138,24 +143,46 @@ def test_doctor_where_no_cell_can_be():
         raise tap.Skip('a sanitizer sets aside terabytes')
     ended = run('doctor', preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (256 << 20, 256 << 20)))
     ended.is_like(16, "...cells     don't run: ", '')
-    assert re.search(r'^memory set aside freely +no +\? ', ended.out, re.MULTILINE) and 'ulimit -v unlimited' in ended.out
+    assert re.search(r'^memory set aside freely +no ', ended.out, re.MULTILINE) and 'ulimit -v unlimited' in ended.out
 
 
 def test_doctor_in_words():
     text = run('doctor').is_like(0, err='').out
-    assert '\ncells     run: ' in text and re.search(r'^seccomp filter +(yes|no) +(yes|no) ', text, re.MULTILINE), text
+    assert re.search(r'^cells     run: .*--require (full|strict) can be had$', text, re.MULTILINE), text
+    assert re.search(r'^seccomp +yes +strict$', text, re.MULTILINE), text
+
+
+def without_namespaces(place, *arguments):
+    """As root of a user namespace that may have no namespaces, like a container's root."""
+    command = ' '.join([GLOVEBOX, *arguments])
+    ended = subprocess.run(['unshare', '--map-root-user', 'sh', '-c', f'echo 0 >/proc/sys/user/max_user_namespaces && '
+                            f'exec setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin {command}'],
+                           cwd=place.path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if 'unshare' in ended.stderr or 'setpriv' in ended.stderr:
+        raise tap.Skip('no user namespace here')
+    return ended
 
 
 def test_doctor_sees_what_is_missing():
-    """Without user namespaces, which any process may give up."""
     with Place() as place:
-        ended = subprocess.run(['unshare', '--map-root-user', 'sh', '-c',
-                                f'echo 0 >/proc/sys/user/max_user_namespaces && exec {GLOVEBOX} doctor --json'],
-                               cwd=place.path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    if ended.returncode in (1, 2):
-        raise tap.Skip('no user namespace here')
-    feature = json.loads(ended.stdout)['features']['user_namespace']
-    assert feature['machine'] is False and 'max_user_namespaces' in feature['advice'], feature
+        ended = without_namespaces(place, 'doctor', '--json')
+        report = json.loads(ended.stdout)
+        layer = report['layers']['network namespace']
+        assert layer['holds'] is False and 'unshare' in layer['cause'] and layer['error'], layer
+        assert report['ok'] is True and report['require'] == 'strict', report
+        ended = without_namespaces(place, 'doctor')
+        assert re.search(r'^network namespace +no +full +\w', ended.stdout, re.MULTILINE), ended.stdout
+
+
+def test_what_is_required_must_hold():
+    with Place() as place:
+        ended = without_namespaces(place, 'run', '--require', 'full', '-e', '1')
+        assert ended.returncode == 16 and 'the sandbox layer "' in ended.stderr and 'usual cause' in ended.stderr, ended
+        for level in ('strict', 'none'):
+            ended = without_namespaces(place, 'run', '--require', level, '-p', '-e', '7')
+            assert (ended.returncode, ended.stdout) == (0, '7\n'), ended
+            assert ('no layer of the sandbox was asked for' in ended.stderr) == (level == 'none'), ended
+    run('run', '--require', 'most', '-e', '1').is_like(2, '', '...expected strict, full or none')
 
 
 if __name__ == '__main__':
