@@ -45,11 +45,20 @@ write_file(const char *path, const char *text)
 
 /* --- the user -------------------------------------------------------------------------------- */
 
+/* Takes CAP_SETPCAP, which goes with root. The numbers of capabilities end with EINVAL. */
+static void
+drop_bounding_set(void)
+{
+    for (unsigned long c = 0; prctl(PR_CAPBSET_DROP, c, 0, 0, 0) == 0; c++)
+        ;
+}
+
 static int
 drop_root(void)
 {
     if (geteuid() != 0)
         return 0;
+    drop_bounding_set();
     /* Of all three ids, for good. The kernel takes the capabilities with them. */
     if (setgroups(0, NULL) < 0 || setresgid(CELL_USER, CELL_USER, CELL_USER) < 0 ||
         setresuid(CELL_USER, CELL_USER, CELL_USER) < 0)
@@ -63,9 +72,7 @@ drop_capabilities(void)
     struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
     struct __user_cap_data_struct none[2] = { { 0 } };
 
-    /* First the bounding set, which takes CAP_SETPCAP to leave. The numbers end with EINVAL. */
-    for (unsigned long c = 0; prctl(PR_CAPBSET_DROP, c, 0, 0, 0) == 0; c++)
-        ;
+    drop_bounding_set(); /* of a user namespace */
     (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     return syscall(SYS_capset, &header, none) < 0 ? errno : 0;
 }
