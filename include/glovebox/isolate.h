@@ -60,7 +60,7 @@ typedef struct gbx_isolate_options {
 /**
  * Opens an isolate: forks a cell from the warm template of these limits, or takes a pooled one.
  *
- * The first isolate with new limits makes their template (about 10 ms); later ones cost one
+ * The first isolate with new limits makes their template (about 35 ms); later ones cost one
  * fork. No guest code runs.
  *
  * @param runtime      outlives the isolate, or is closed first: both are fine.
