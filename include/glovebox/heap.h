@@ -27,7 +27,8 @@ typedef int32_t (*gbx_heap_progress)(
     const char *section, uint64_t done, uint64_t total, void *data);
 
 enum {
-    GBX_HEAP_ONE_THREAD = 1 /* start no thread */
+    GBX_HEAP_ONE_THREAD = 1, /* start no thread */
+    GBX_HEAP_PACKED = 2      /* of gbx_heap_convert() only: compress with zstd */
 };
 
 /* Zero is the default. Fields are only ever appended. */
@@ -308,6 +309,21 @@ typedef struct gbx_heap_same {
  */
 GBX_API GBX_NODROP gbx_status gbx_heap_duplicates(
     GBX_BORROW const gbx_heap *heap, GBX_OWN gbx_heap_same **out_rows, uint32_t *out_count);
+
+/**
+ * Copies a snapshot from one descriptor to another: unpacked, or packed with GBX_HEAP_PACKED. What
+ * comes may be either. Its contents are not looked at.
+ *
+ * @param from     stays the caller's.
+ * @param to       likewise; what was written stays there on failure.
+ * @param options  copied; NULL for the defaults.
+ * @param error    filled on failure only; may be NULL.
+ * @return GBX_OK; GBX_EINVAL: what is packed is damaged, or an option is wrong; GBX_EUNSUPPORTED;
+ *         GBX_ETERMINATED: progress gave up; GBX_ENOMEM; GBX_ESYS.
+ * @blocks while it copies.   @threads any.   @since 0.1
+ */
+GBX_API gbx_status gbx_heap_convert(
+    int32_t from, int32_t to, GBX_BORROW const gbx_heap_options *options, gbx_error *error);
 
 /**
  * Tells which native context, that is which global object, a node belongs to.

@@ -156,7 +156,7 @@ class_of_node(struct gbx_heap *h, uint32_t v, const struct location **l, uint32_
 {
     struct classes *c = &h->classes;
     uint8_t type = h->node_type[v];
-    const struct location *end = h->locations + h->location_count;
+    const struct location *end = h->locations == NULL ? NULL : h->locations + h->location_count;
     const struct location *own = NULL;
 
     /* Locations are in the order of the nodes, as we go. */

@@ -163,6 +163,10 @@ struct gbx_heap {
 
 /* A phase that can fail does so for want of memory only: false. */
 
+/* open.c: a copy, with only `known` flags. */
+gbx_status heap_read_options(
+    gbx_heap_options *dst, const gbx_heap_options *src, uint32_t known, gbx_error *error);
+
 /* load.c */
 bool heap_load(struct gbx_heap *h, struct reader *r);
 /* pairs.c */

@@ -8,8 +8,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-static gbx_status
-read_options(gbx_heap_options *dst, const gbx_heap_options *src, gbx_error *error)
+gbx_status
+heap_read_options(
+    gbx_heap_options *dst, const gbx_heap_options *src, uint32_t known, gbx_error *error)
 {
     memset(dst, 0, sizeof *dst);
     if (src == NULL)
@@ -20,7 +21,7 @@ read_options(gbx_heap_options *dst, const gbx_heap_options *src, gbx_error *erro
         if (((const unsigned char *)src)[i] != 0)
             return fail(error, GBX_EUNSUPPORTED, "options has a field that is not known here");
     memcpy(dst, src, src->size < sizeof *dst ? src->size : sizeof *dst);
-    if ((dst->flags & ~(uint32_t)GBX_HEAP_ONE_THREAD) != 0)
+    if ((dst->flags & ~known) != 0)
         return fail(error, GBX_EINVAL, "options.flags has a bit that is not known");
     return GBX_OK;
 }
@@ -131,7 +132,7 @@ gbx_heap_open_fd(
 {
     gbx_heap_options own;
     struct source *source = NULL;
-    gbx_status status = read_options(&own, options, error);
+    gbx_status status = heap_read_options(&own, options, GBX_HEAP_ONE_THREAD, error);
 
     if (status != GBX_OK)
         return status;
@@ -162,7 +163,7 @@ gbx_heap_open_memory(const void *bytes, uint64_t len, const gbx_heap_options *op
 {
     gbx_heap_options own;
     struct source *source = NULL;
-    gbx_status status = read_options(&own, options, error);
+    gbx_status status = heap_read_options(&own, options, GBX_HEAP_ONE_THREAD, error);
 
     if (status == GBX_OK)
         status = source_open_memory(bytes, len, &source, error);

@@ -125,7 +125,8 @@ seen_find(struct seen *s, const struct list_of *list, uint32_t value, bool *out_
     for (; s->slots[slot] != 0; slot = (slot + 1) & (s->slot_count - 1)) {
         struct entry *e = &s->entries[s->slots[slot] - 1];
         if (e->hash == hash && e->count == list->count &&
-            memcmp(s->items.p + e->begin, list->p, list->count * sizeof *list->p) == 0)
+            (list->count == 0 ||
+                memcmp(s->items.p + e->begin, list->p, list->count * sizeof *list->p) == 0))
             return e;
     }
     struct entry *e = &s->entries[s->entry_count];
