@@ -1,4 +1,5 @@
-/* bench_heap.c - opens a snapshot and asks it, and says as JSON how long each took. See heap.mjs. */
+/* bench_heap.c - opens a snapshot and asks it, and says as JSON how long each took. See
+ * heap.mjs. */
 #include "base/clock.h"
 
 #include <glovebox/heap.h>

@@ -31,24 +31,33 @@ starts_page(const struct gbx_heap *h, uint32_t edge)
 }
 
 bool
+heap_begin_page_owned(struct gbx_heap *h)
+{
+    h->page_owned = memory_new(bit_words(h->node_count), sizeof *h->page_owned);
+    if (h->page_owned == NULL)
+        return false;
+    for (uint32_t e = h->first_edge[0]; e < h->first_edge[1]; e++)
+        if (starts_page(h, e))
+            bit_set(h->page_owned, h->edge_to[e]);
+    return true;
+}
+
+bool
 heap_mark_page_owned(struct gbx_heap *h)
 {
-    uint64_t *owned = memory_new(bit_words(h->node_count), sizeof *owned);
+    uint64_t *owned = h->page_owned;
     uint32_t *stack = memory_new(h->node_count, sizeof *stack);
     size_t n = 0;
 
-    h->page_owned = owned;
-    if (owned == NULL || stack == NULL) {
-        memory_free(stack, h->node_count, sizeof *stack);
+    if (stack == NULL)
         return false;
-    }
-    for (uint32_t e = h->first_edge[0]; e < h->first_edge[1]; e++) {
-        uint32_t to = h->edge_to[e];
-        if (!starts_page(h, e) || bit_get(owned, to))
-            continue;
-        bit_set(owned, to);
-        stack[n++] = to;
-    }
+    for (uint32_t e = h->first_edge[0]; e < h->first_edge[1]; e++)
+        if (bit_get(owned, h->edge_to[e])) {
+            bit_clear(owned, h->edge_to[e]); /* so that it is taken once */
+            stack[n++] = h->edge_to[e];
+        }
+    for (size_t i = 0; i < n; i++)
+        bit_set(owned, stack[i]);
     while (n > 0) {
         uint32_t v = stack[--n];
         if (n > 4) {

@@ -173,7 +173,9 @@ bool heap_load(struct gbx_heap *h, struct reader *r);
 bool heap_find_pairs(struct gbx_heap *h);
 /* detached.c: renames nodes. */
 bool heap_spread_detachedness(struct gbx_heap *h);
-/* flags.c */
+/* flags.c: the beginnings, which strings tell; then what they reach, which needs none, since others
+ * are added to the strings meanwhile. */
+bool heap_begin_page_owned(struct gbx_heap *h);
 bool heap_mark_page_owned(struct gbx_heap *h);
 bool heap_is_essential(const struct gbx_heap *h, uint32_t from, uint32_t edge);
 bool heap_has_user_roots(const struct gbx_heap *h);

@@ -86,12 +86,12 @@ compute(struct gbx_heap *h, const gbx_heap_options *options)
     struct half half = { h, false };
     pthread_t thread;
 
-    if (!heap_spread_detachedness(h) || !heap_find_pairs(h) || !heap_mark_page_owned(h))
+    if (!heap_spread_detachedness(h) || !heap_find_pairs(h) || !heap_begin_page_owned(h))
         return false;
     bool second = (options->flags & GBX_HEAP_ONE_THREAD) == 0 &&
                   h->node_count >= HEAP_THREAD_NODES &&
                   pthread_create(&thread, NULL, run_names, &half) == 0;
-    bool ok = heap_find_dominators(h);
+    bool ok = heap_mark_page_owned(h) && heap_find_dominators(h);
     if (second)
         (void)pthread_join(thread, NULL);
     else if (ok)
