@@ -79,60 +79,39 @@ integers_read_plain(struct integers *row)
 #define WITH_AVX512 \
     __attribute__((target("avx512f,avx512bw,avx512vbmi,avx512vbmi2,bmi,popcnt")))
 
-/* The constants of one step: eight numbers out of 128 bytes. */
-struct step {
-    __m512i lane;   /* of byte b: which of the eight numbers it belongs to */
-    __m512i back;   /* of byte b: how far before the number's end its digit stands, 8 to 1 */
-    __m512i weigh2; /* 10, 1, 10, 1 ...: digits to pairs */
-    __m512i weigh4; /* 100, 1: pairs to fours */
-};
+#define EIGHT(n) n, n, n, n, n, n, n, n
+#define FROM(n)  n, n + 1, n + 2, n + 3, n + 4, n + 5, n + 6, n + 7
+
+/* Of each byte, eight to a number: which of eight numbers it belongs to, and how far before
+ * that number's end its digit stands. Tables and no arrays on the stack: AddressSanitizer's own
+ * stack is not aligned as vectors want it. */
+static const uint8_t lanes[64] = { EIGHT(0), EIGHT(1), EIGHT(2), EIGHT(3), EIGHT(4), EIGHT(5),
+    EIGHT(6), EIGHT(7) };
+static const uint8_t backs[64] = { 8, 7, 6, 5, 4, 3, 2, 1, 8, 7, 6, 5, 4, 3, 2, 1, 8, 7, 6, 5,
+    4, 3, 2, 1, 8, 7, 6, 5, 4, 3, 2, 1, 8, 7, 6, 5, 4, 3, 2, 1, 8, 7, 6, 5, 4, 3, 2, 1, 8, 7, 6,
+    5, 4, 3, 2, 1, 8, 7, 6, 5, 4, 3, 2, 1 };
+static const uint8_t byte_numbers[64] = { FROM(0), FROM(8), FROM(16), FROM(24), FROM(32),
+    FROM(40), FROM(48), FROM(56) };
 
 /* Eight numbers whose digits end before ends[k] and begin behind separators[k], k counted from
  * `first`; both are positions in `block`, and negative ones in `earlier`, the 64 bytes before. */
-WITH_AVX512 static __m256i
-eight_numbers(const struct step *step, __m512i first, __m512i ends, __m512i separators,
-    __m512i earlier, __m512i block)
+__attribute__((always_inline)) WITH_AVX512 static inline __m256i
+eight_numbers(__m512i first, __m512i ends, __m512i separators, __m512i earlier, __m512i block)
 {
-    __m512i which = _mm512_add_epi8(step->lane, first);
+    __m512i which = _mm512_add_epi8(_mm512_loadu_si512(lanes), first);
     __m512i end = _mm512_permutexvar_epi8(which, ends);
     __m512i separator = _mm512_permutexvar_epi8(which, separators);
-    __m512i at = _mm512_sub_epi8(end, step->back);
+    __m512i at = _mm512_sub_epi8(end, _mm512_loadu_si512(backs));
     __mmask64 inside = _mm512_cmpgt_epi8_mask(at, separator);
     /* Bit 6 of the index picks the table: 0 to 63 is `earlier`. */
     __m512i digits = _mm512_maskz_permutex2var_epi8(
         inside, earlier, _mm512_add_epi8(at, _mm512_set1_epi8(64)), block);
-    __m512i fours = _mm512_madd_epi16(_mm512_maddubs_epi16(digits, step->weigh2), step->weigh4);
+    /* Digits to pairs, pairs to fours, fours to eights. */
+    __m512i pairs = _mm512_maddubs_epi16(digits, _mm512_set1_epi16(0x010A));
+    __m512i fours = _mm512_madd_epi16(pairs, _mm512_set1_epi32(0x00010064));
     __m512i eights = _mm512_add_epi64(
         _mm512_mul_epu32(fours, _mm512_set1_epi64(10000)), _mm512_srli_epi64(fours, 32));
     return _mm512_cvtepi64_epi32(eights);
-}
-
-/* 0, 1, 2 ... 63 */
-WITH_AVX512 static __m512i
-byte_numbers(void)
-{
-    uint8_t n[64];
-
-    for (unsigned i = 0; i < 64; i++)
-        n[i] = (uint8_t)i;
-    return _mm512_loadu_si512(n);
-}
-
-WITH_AVX512 static struct step
-step_constants(void)
-{
-    uint8_t lane[64], back[64];
-    struct step step;
-
-    for (unsigned i = 0; i < 64; i++) {
-        lane[i] = (uint8_t)(i / 8);
-        back[i] = (uint8_t)(8 - i % 8);
-    }
-    step.lane = _mm512_loadu_si512(lane);
-    step.back = _mm512_loadu_si512(back);
-    step.weigh2 = _mm512_set1_epi16(0x010A);
-    step.weigh4 = _mm512_set1_epi32(0x00010064);
-    return step;
 }
 
 /* A block is read when it holds digits and commas only, no two commas side by side, and no
@@ -141,8 +120,7 @@ step_constants(void)
 WITH_AVX512 enum integers_end
 integers_read_avx512(struct integers *row)
 {
-    const struct step step = step_constants();
-    const __m512i numbers = byte_numbers(), nine = _mm512_set1_epi8(9);
+    const __m512i numbers = _mm512_loadu_si512(byte_numbers), nine = _mm512_set1_epi8(9);
     __m512i earlier = _mm512_setzero_si512();
     const uint8_t *p = row->p;
     uint32_t *out = row->out + row->count;
@@ -166,7 +144,7 @@ integers_read_avx512(struct integers *row)
             break;
         for (unsigned k = 0; k < count; k += 8)
             _mm256_storeu_si256((__m256i *)(void *)(out + k),
-                eight_numbers(&step, _mm512_set1_epi8((char)k), ends, before, earlier, block));
+                eight_numbers(_mm512_set1_epi8((char)k), ends, before, earlier, block));
         out += count;
         separator = 63 - __builtin_clzll(commas) - 64;
         earlier = block;
