@@ -3,8 +3,10 @@
 #include "base/buf.h"
 #include "heap/heap.h"
 #include "heap/integers.h"
+#include "unit/faults.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <zstd.h>
@@ -256,6 +258,60 @@ Test(heap, progress_may_give_up)
     options.flags = 2;
     cr_assert_eq(gbx_heap_open_memory(text, len, &options, &heap, &error), GBX_EINVAL);
     free(text);
+}
+
+/* All that is asked of a heap; false: one of it was out of memory. */
+static bool
+ask_all(gbx_heap *heap)
+{
+    gbx_heap_totals totals;
+    const gbx_heap_class *rows = NULL;
+    const uint32_t *nodes = NULL;
+    gbx_heap_same *same = NULL;
+    gbx_heap_change *changes = NULL;
+    uint32_t *path = NULL, count = 0, node = 0;
+    bool ok = gbx_heap_get_totals(heap, &totals) == GBX_OK &&
+              gbx_heap_summary(heap, &rows, &count) == GBX_OK &&
+              gbx_heap_dominated(heap, 0, &nodes, &count) == GBX_OK &&
+              gbx_heap_find(heap, 5, &node) == GBX_OK &&
+              gbx_heap_path(heap, 2, &path, &count) == GBX_OK;
+
+    free(path);
+    if (ok && gbx_heap_duplicates(heap, &same, &count) != GBX_OK)
+        ok = false;
+    free(same);
+    if (ok && gbx_heap_diff(heap, heap, &changes, &count) != GBX_OK)
+        ok = false;
+    free(changes);
+    return ok;
+}
+
+Test(heap, every_allocation_may_fail_and_nothing_leaks)
+{
+    bool failed = true;
+    int opened = 0;
+
+    for (long spared = 0; failed; spared++) {
+        long blocks = fault_blocks();
+        gbx_heap *heap = NULL;
+        gbx_error error = GBX_ERROR_INIT;
+        fault_arm(FAULT_MEMORY, spared, true, ENOMEM);
+        gbx_status status = open_bytes(whole, sizeof whole - 1, &heap, &error);
+        bool asked = status == GBX_OK && ask_all(heap);
+        failed = fault_disarm();
+        if (failed)
+            cr_assert(!asked && (status == GBX_OK || status == GBX_ENOMEM), "%ld: %s", spared,
+                error.message);
+        else
+            cr_assert(asked);
+        /* What could not be made is made when it is asked for again. */
+        cr_assert(status != GBX_OK || ask_all(heap), "%ld", spared);
+        opened += status == GBX_OK;
+        gbx_heap_close(heap);
+        cr_assert_eq(fault_blocks(), blocks, "%ld: %ld blocks are left", spared,
+            fault_blocks() - blocks);
+    }
+    cr_assert_gt(opened, 5);
 }
 
 /* --- numbers ---------------------------------------------------------------------------- */
