@@ -73,8 +73,17 @@ same_text(const struct gbx_heap *h, uint32_t v, struct span text)
     return same;
 }
 
+static void
+count_in(const struct gbx_heap *h, struct group *group, uint32_t v)
+{
+    group->same.count++;
+    group->same.shallow += h->shallow[v];
+    group->same.retained += h->retained[v];
+}
+
+/* `*last` becomes the group's number, from 1. */
 static bool
-add(struct groups *g, uint32_t v, struct span text)
+add_to(struct groups *g, uint32_t v, struct span text, uint32_t *last)
 {
     const struct gbx_heap *h = g->h;
     uint64_t hash = span_hash(text);
@@ -85,14 +94,31 @@ add(struct groups *g, uint32_t v, struct span text)
     for (; g->slots[slot] != 0; slot = (slot + 1) & (g->slot_count - 1)) {
         struct group *group = &g->items[g->slots[slot] - 1];
         if (group->hash == hash && same_text(h, group->same.node, text)) {
-            group->same.count++;
-            group->same.shallow += h->shallow[v];
-            group->same.retained += h->retained[v];
+            count_in(h, group, v);
+            *last = g->slots[slot];
             return true;
         }
     }
     g->items[g->count] = (struct group){ hash, { v, 1, h->shallow[v], h->retained[v] } };
-    g->slots[slot] = ++g->count;
+    *last = g->slots[slot] = ++g->count;
+    return true;
+}
+
+static bool
+add(struct groups *g, uint32_t v, struct span text)
+{
+    uint32_t last = 0;
+
+    return add_to(g, v, text, &last);
+}
+
+/* `*group` is that of the string, or 0 when it comes for the first time. */
+static bool
+add_named(struct groups *g, uint32_t v, struct span text, uint32_t *group)
+{
+    if (*group == 0)
+        return add_to(g, v, text, group);
+    count_in(g->h, &g->items[*group - 1], v);
     return true;
 }
 
@@ -106,24 +132,62 @@ compare_rows(const void *a, const void *b)
     return x->node < y->node ? -1 : x->node > y->node;
 }
 
+enum {
+    LENGTHS = 1 << 16 /* of texts, counted round and round */
+};
+
+/* What was put together has no string of its own: its text is looked up. Marks its length. */
 static bool
-collect(struct groups *g)
+collect_concatenated(struct groups *g, uint64_t *lengths)
 {
     const struct gbx_heap *h = g->h;
     bool ok = true;
 
     for (uint32_t v = 0; ok && v < h->node_count; v++) {
-        if (h->shallow[v] == 0)
+        struct buf name = { .max = UINT32_MAX };
+        if (h->node_type[v] != NODE_CONS || h->shallow[v] == 0 || is_flat(h, v))
             continue;
-        if (h->node_type[v] == NODE_STRING) {
-            ok = add(g, v, heap_raw_name(h, v));
-        } else if (h->node_type[v] == NODE_CONS && !is_flat(h, v)) {
-            struct buf name = { .max = UINT32_MAX };
-            heap_node_name(h, v, &name);
-            ok = !name.failed && add(g, v, buf_span(&name));
-            buf_done(&name);
-        }
+        heap_node_name(h, v, &name);
+        bit_set(lengths, name.len % LENGTHS);
+        ok = !name.failed && add(g, v, buf_span(&name));
+        buf_done(&name);
     }
+    return ok;
+}
+
+static bool
+is_string(const struct gbx_heap *h, uint32_t v)
+{
+    return h->node_type[v] == NODE_STRING && h->shallow[v] != 0;
+}
+
+/* Strings with the same number have the same text. Only those that come twice, or are as long as
+ * something that was put together, can be among the duplicates. */
+static bool
+collect(struct groups *g)
+{
+    const struct gbx_heap *h = g->h;
+    uint32_t *count = memory_new(h->strings.count, sizeof *count);
+    uint32_t *group = memory_new(h->strings.count, sizeof *group);
+    uint64_t *lengths = memory_new(bit_words(LENGTHS), sizeof *lengths);
+    bool ok =
+        count != NULL && group != NULL && lengths != NULL && collect_concatenated(g, lengths);
+
+    for (uint32_t v = 0; ok && v < h->node_count; v++)
+        if (is_string(h, v))
+            count[h->node_name[v]]++;
+    for (uint32_t v = 0; ok && v < h->node_count; v++) {
+        if (!is_string(h, v))
+            continue;
+        uint32_t name = h->node_name[v];
+        struct span text = heap_string(h, name);
+        if (count[name] < 2 && !bit_get(lengths, text.len % LENGTHS))
+            continue;
+        ok = add_named(g, v, text, &group[name]);
+    }
+    memory_free(count, h->strings.count, sizeof *count);
+    memory_free(group, h->strings.count, sizeof *group);
+    memory_free(lengths, bit_words(LENGTHS), sizeof *lengths);
     return ok;
 }
 
