@@ -4,14 +4,14 @@ DESTDIR ?=
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test attacks bench asan tidy format fuzz coverage install uninstall clean
+.PHONY: help build run test attacks bench bench-heap asan tidy format fuzz coverage install uninstall clean
 # A log is spared the progress of the build.
 NINJA = ninja $$([ -t 2 ] || echo --quiet)
 MESON_TEST = meson test --no-rebuild --print-errorlogs
 ASAN_TEST = $(MESON_TEST) -C build-asan --wrapper "$(CURDIR)/tools/sanitized"
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 build: ## the library, the cell and the command, with gcc, into build/
 	@tools/setup build
@@ -43,6 +43,12 @@ bench: ## the measurements, each line with its unit; some minutes, alone on the 
 	@tools/configure build
 	@$(NINJA) -C build
 	@tools/bench
+
+bench-heap: ## reading a heap snapshot of 170 MB, beside DevTools' own code
+	@tools/setup test
+	@tools/configure build
+	@$(NINJA) -C build bench/bench_heap
+	@build/libexec/glovebox/engine/bin/node bench/heap.mjs build/bench/bench_heap
 
 asan: ## only the tests with ASan and UBSan, into build-asan/
 	@tools/setup test

@@ -129,6 +129,7 @@ void help_command(const struct command *command);
 extern const struct command *const commands[]; /* the last is NULL */
 extern const struct command command_run;
 extern const struct command command_doctor;
+extern const struct command command_heap;
 
 /* --- source.c: text from outside -------------------------------------------------------- */
 

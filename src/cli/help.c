@@ -143,5 +143,6 @@ help_program(void)
                     "\nExamples:\n"
                     "  glovebox run --memory 64M --timeout 2s program.js\n"
                     "  glovebox run -p -e '[1, 2, 3].map(x => x * x)'\n"
+                    "  glovebox heap summary out.heapsnapshot\n"
                     "  glovebox doctor\n");
 }

@@ -1,4 +1,5 @@
 #include <glovebox/glovebox.h>
+#include <glovebox/heap.h>
 
 #include <criterion/criterion.h>
 #include <stddef.h>

@@ -1,0 +1,163 @@
+"""glovebox heap, from outside: snapshots of cells, taken by glovebox run, and files that are none."""
+
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'integration/cli'))
+
+from support import BUILD, Place, finish
+import tap
+
+PROGRAM = '''
+class Session { constructor(i) { this.user = { id: i, name: 'user' + i }; } }
+globalThis.sessions = []; globalThis.one = { only: new (class Lonely { far = 'away'.repeat(3) })() };
+for (let i = 0; i < %d; i++) sessions.push(new Session(i)); 0
+'''
+MADE = {}
+
+
+def snapshot(sessions=40):
+    """The bytes of a cell's snapshot; made once for each number."""
+    if sessions not in MADE:
+        with Place() as place:
+            place.run('run', '--heap-snapshot', 'a', '-e', PROGRAM % sessions).is_like(0, err='')
+            MADE[sessions] = (place.path / 'a').read_bytes()
+            place.makes('a')
+    return MADE[sessions]
+
+
+def ask(*words, **files):
+    with Place(**({'a': snapshot()} | files)) as place:
+        return place.run('heap', *words)
+
+
+def rows(*words, **files):
+    return ask(*words, '--json', '--top', '0', **files).is_like(0, err='').json
+
+
+def test_summary_counts_what_the_program_made():
+    by_class = {row['class']: row for row in rows('summary', 'a')}
+    assert by_class['Session']['count'] == 40 and by_class['{name}']['count'] >= 40, by_class['{name}']
+    assert by_class['Session']['retained'] > by_class['Session']['shallow'] > 0
+    retained = [row['retained'] for row in rows('summary', 'a')]
+    assert retained == sorted(retained, reverse=True)
+    counts = [row['count'] for row in rows('summary', 'a', '--sort', 'count')]
+    assert counts == sorted(counts, reverse=True) and counts != retained
+    assert [row['class'] for row in rows('summary', 'a', '--filter', 'SESSION')] == ['Session']
+
+
+def test_summary_as_a_table():
+    text = ask('summary', 'a', '--top', '3').is_like(0, err='').out.splitlines()
+    assert re.fullmatch(r' *count +shallow +retained +distance  class', text[0]) and len(text) == 5, text
+    assert re.fullmatch(r'\.\.\. \d+ more: --top 0 shows all', text[4]), text
+
+
+def test_stats_add_up():
+    stats = rows('stats', 'a')
+    parts = sum(stats[name] for name in ('code', 'strings', 'arrays', 'native', 'system', 'other'))
+    assert parts == stats['total'] > 0, stats
+    assert stats['file_bytes'] == len(snapshot()), stats
+    assert sum(row['shallow'] for row in rows('summary', 'a')) == stats['total'], stats
+
+
+def test_a_node_by_class_and_by_id():
+    node, = rows('node', 'a', 'Lonely')
+    assert node['class'] == node['name'] == 'Lonely' and node['type'] == 'object', node
+    assert rows('node', 'a', f'@{node["id"]}') == rows('node', 'a', node['id']) == [node]
+    path = rows('path', 'a', 'Lonely')
+    assert [row['edge'] for row in path[-2:]] == ['.one', '.only'] and path[-1]['id'] == node['id'], path
+    assert [row['distance'] for row in path] == list(range(2, 2 + len(path))), path
+    retainers = rows('retainers', 'a', 'Lonely')
+    assert ('.only', '{only}') in [(row['edge'], row['class'] if row['class'] != 'Object' else row['name']) for row in retainers], retainers
+    assert '.far' in [row['edge'] for row in rows('contain', 'a', 'Lonely')]
+    text = ask('path', 'a', 'Lonely').is_like(0, err='').out
+    assert f'\n@{node["id"]} is alive since ' in text, text
+
+
+def test_dominators_share_what_is_retained():
+    top = rows('dominators', 'a')
+    assert sum(row['retained'] for row in top) == rows('stats', 'a')['total'], top[:5]
+    lonely = rows('node', 'a', 'Lonely')[0]
+    assert sum(row['retained'] for row in rows('dominators', 'a', 'Lonely')) == lonely['retained'] - lonely['shallow']
+
+
+def test_strings_that_are_twice():
+    found = rows('strings', 'a')
+    for row in found:
+        assert row['count'] > 1 and 0 < row['wasted'] < row['shallow'], row
+
+
+def test_diff_and_leaks_of_one_isolate():
+    """The engine's own Node.js takes more than one snapshot of the same isolate."""
+    node = BUILD / 'libexec/glovebox/engine/bin/node'
+    code = '''const v8 = require('v8'); class Leak { x = {} } const kept = []; globalThis.kept = kept;
+        for (const name of ['a', 'b', 'c']) { for (let i = 0; i < 50; i++) kept.push(new Leak()); v8.writeHeapSnapshot(name); }'''
+    with Place() as place:
+        subprocess.run([node, '-e', code], cwd=place.path, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        place.makes('a', 'b', 'c')
+        diff = {row['class']: row for row in place.run('heap', 'diff', 'a', 'c', '-j', '-n0').is_like(0, err='').json}
+        leak = diff['Leak']
+        assert (leak['added'], leak['removed'], leak['delta']) == (100, 0, 100), leak
+        assert leak['size_delta'] == leak['added_bytes'] > 0
+        leaks = {row['class']: row for row in place.run('heap', 'leaks', 'a', 'b', 'c', '-j', '-n0').is_like(0, err='').json}
+        assert (leaks['Leak']['first'], leaks['Leak']['last'], leaks['Leak']['survivors']) == (50, 150, 50), leaks['Leak']
+        assert '.kept' in leaks['Leak']['path'], leaks['Leak']
+        assert '(symbol)' not in leaks
+        place.run('heap', 'assert', 'a', 'b', 'c', 'growth(Leak) <= 100', 'growth(Leak)>=100').is_like(0, err='')
+        place.run('heap', 'assert', 'a', 'c', 'growth(Leak) < 100').is_like(1, 'FAIL  growth(Leak) < 100: it is 100\n', '')
+        place.run('heap', 'diff', 'a', 'a', '-j').is_like(0, '[\n]\n', '')
+
+
+def test_assertions_end_with_one():
+    ask('assert', 'a', 'count(Session) == 40', 'total<1G', 'retained(Session) > 1K').is_like(0, err='')
+    ask('assert', 'a', 'count(Session) < 40').is_like(1, 'FAIL  count(Session) < 40: it is 40\n', '')
+    ended = ask('assert', 'a', 'count((array)) > 1', 'count(Nothing) > 0', '--json').is_like(1, err='')
+    assert [row['holds'] for row in ended.json] == [True, False], ended
+    for wrong in ('count(Session', 'count(Session) = 4', 'size(Session) < 4', 'total < many', 'total'):
+        ask('assert', 'a', 'total > 1', wrong).is_like(2)
+
+
+def test_convert_there_and_back():
+    with Place(a=snapshot()) as place:
+        place.run('heap', 'convert', 'a', '-o', 'b.zst').is_like(0, '', '')
+        place.run('heap', 'convert', 'b.zst', '-o', 'c').is_like(0, '', '')
+        assert (place.path / 'c').read_bytes() == snapshot()
+        packed = (place.path / 'b.zst').read_bytes()
+        assert len(packed) * 2 < len(snapshot())
+        place.run('heap', 'verify', 'b.zst', 'c').is_like(0, '...whole: ', '')
+        place.run('heap', 'verify', '-', input=packed).is_like(0, '...-: whole: ', '')
+        place.run('heap', 'convert', 'a', '-o', 'c').is_like(4, '', '...c: File exists')
+        place.put('cut.zst', packed[:-9])
+        place.run('heap', 'convert', 'cut.zst', '-o', 'd').is_like(3, '', '...ends too early')
+        place.makes('b.zst', 'c', 'cut.zst')
+
+
+def test_what_is_no_snapshot_is_refused_with_its_place():
+    ask('verify', 'a', a=snapshot()[:-100]).is_like(3, '', f'...a: strings: byte {len(snapshot()) - 100}: the file ends')
+    ask('summary', 'a', a='').is_like(3, '', '...a: beginning: byte 0: ')
+    ask('summary', 'b').is_like(3, '', '...cannot open b: No such file')
+    ask('summary', '/').is_like(3, '', '...cannot read the snapshot')
+
+
+def test_usage():
+    for words in ([], ['nothing'], ['summary'], ['diff', 'a'], ['path', 'a'], ['path', 'a', 'NoSuchClass'], ['path', 'a', '@999999999'],
+                  ['summary', 'a', '--top', 'x'], ['summary', 'a', '--sort', 'x'], ['convert', 'a'], ['assert', 'a'], ['summary', 'a', '--no']):
+        ask(*words).is_like(2, '')
+    ask('sumary', 'a').is_like(2, '', '...did you mean summary?')
+
+
+def test_interrupted_while_it_reads():
+    with Place() as place:
+        process = place.start('heap', 'verify', '-', stdin=subprocess.PIPE)
+        process.stdin.write(b'{' + b' ' * (64 << 20))
+        process.stdin.flush()
+        process.send_signal(signal.SIGINT)
+        ended = finish(process, b'')
+        assert ended.code == 130 and ended.out == '', ended
+
+
+if __name__ == '__main__':
+    tap.run(globals())
