@@ -61,7 +61,7 @@ read_note(gbx_isolate *isolate)
     gbx_death *death = &isolate->death;
 
     memcpy(&note, shared, sizeof note);
-    if (note.written != 1)
+    if (note.written != 1 || note.message[0] == '\0')
         return false;
     note.message[sizeof note.message - 1] = '\0';
     note.stack[sizeof note.stack - 1] = '\0';

@@ -8,6 +8,10 @@
  *
  *   !syscall nr a0 ... a5   the system call; -errno if it fails
  *   !fork flags             clone(flags); the child ends at once
+ *   !stay flags             the same; the child sleeps for ever
+ *   !steal then             waits for a request, of which nobody here hears, and forks; then the
+ *                           child sleeps, and this one forks again (0) or crashes (1), or the
+ *                           child and its children fork for ever, and this one loops (2)
  *   !i386 nr a0             by int 0x80
  *   !buffer                 address of 64 KiB that are ours
  *   !text t                 copies t there, with a NUL; its address
@@ -16,6 +20,8 @@
  *   !shared, !note          address of the channel's first page, of the death note
  *   !say b ...              puts these bytes into the ring to the host, and rings
  *   !ring                   rings the host's bell
+ *   !reply                  answers the request that runs, with undefined
+ *   !touch address n step w reads a byte at each step, n times; writes it too, if w is not 0
  *   !signal n               sends it to ourselves, by raise()
  *   !spin                   never returns, looks at nothing
  *   !sleep                  the same without CPU time: FUTEX_WAIT for ever
@@ -57,6 +63,38 @@ do_fork(unsigned long flags)
     if (pid == 0)
         (void)syscall(SYS_exit, 0);
     return result_of(pid);
+}
+
+static __attribute__((noreturn)) void
+do_sleep(void)
+{
+    static uint32_t word;
+
+    for (;;)
+        (void)syscall(SYS_futex, &word, FUTEX_WAIT, 0, NULL, NULL, 0);
+}
+
+static long
+do_stay(unsigned long flags)
+{
+    long pid = syscall(SYS_clone, flags, NULL, NULL, NULL, NULL);
+
+    if (pid == 0)
+        do_sleep();
+    return result_of(pid);
+}
+
+static long
+do_touch(long address, long count, long step, bool writes)
+{
+    volatile char *at = (volatile char *)address;
+
+    for (long i = 0; i < count; i++)
+        if (writes)
+            at[i * step] = 1;
+        else
+            (void)at[i * step];
+    return count;
 }
 
 static long
@@ -101,6 +139,13 @@ do_say(struct cell *cell, const long *a, uint32_t count)
 }
 
 static long
+do_reply(struct cell *cell)
+{
+    answer_done(cell, cell->current->id);
+    return 0;
+}
+
+static long
 do_ring(struct cell *cell)
 {
     uint64_t one = 1;
@@ -109,19 +154,29 @@ do_ring(struct cell *cell)
 }
 
 static __attribute__((noreturn)) void
-do_sleep(void)
-{
-    static uint32_t word;
-
-    for (;;)
-        (void)syscall(SYS_futex, &word, FUTEX_WAIT, 0, NULL, NULL, 0);
-}
-
-static __attribute__((noreturn)) void
 do_spin(void)
 {
     for (volatile int i = 0;; i++)
         ;
+}
+
+static long
+do_steal(struct cell *cell, long then)
+{
+    uint32_t before = atomic_load(&cell->channel.shared->to_cell.head);
+
+    while (atomic_load(&cell->channel.shared->to_cell.head) == before)
+        ;
+    long pid = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+    while (pid == 0 && then == 2)
+        (void)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+    if (pid == 0)
+        do_sleep();
+    if (then == 0)
+        (void)do_stay(SIGCHLD);
+    if (then == 1)
+        (void)raise(SIGSEGV);
+    do_spin();
 }
 
 /* True if it is one of ours. */
@@ -132,6 +187,14 @@ act(struct cell *cell, const char *name, const long *a, uint32_t n, long *result
         *result = result_of(syscall(a[0], a[1], a[2], a[3], a[4], a[5], a[6]));
     else if (strcmp(name, "!fork") == 0)
         *result = do_fork((unsigned long)a[0]);
+    else if (strcmp(name, "!stay") == 0)
+        *result = do_stay((unsigned long)a[0]);
+    else if (strcmp(name, "!steal") == 0)
+        *result = do_steal(cell, a[0]);
+    else if (strcmp(name, "!reply") == 0)
+        *result = do_reply(cell);
+    else if (strcmp(name, "!touch") == 0)
+        *result = do_touch(a[0], a[1], a[2], a[3] != 0);
     else if (strcmp(name, "!i386") == 0)
         *result = do_i386(a[0], a[1]);
     else if (strcmp(name, "!buffer") == 0 || strcmp(name, "!text") == 0)

@@ -322,18 +322,31 @@ attack_answers(gbx_isolate *isolate)
     return good;
 }
 
-bool
-attack_begin(void)
+static bool
+begin(uint32_t require)
 {
     gbx_runtime_options options = GBX_RUNTIME_OPTIONS_INIT;
     gbx_error error = GBX_ERROR_INIT;
 
     options.pool = GBX_POOL_NONE;
+    options.require = require;
     if (gbx_runtime_open(&options, &runtime, &error) == GBX_OK &&
         gbx_isolate_open(runtime, NULL, &canary, &error) == GBX_OK && attack_answers(canary))
         return true;
     (void)fprintf(stderr, "no glovebox: %s\n", error.message);
     return false;
+}
+
+bool
+attack_begin_with(const char *libexec, uint32_t require)
+{
+    return setenv("GLOVEBOX_LIBEXEC", libexec, 1) == 0 && begin(require);
+}
+
+bool
+attack_begin(void)
+{
+    return begin(GBX_REQUIRE_STRICT);
 }
 
 void

@@ -52,6 +52,8 @@ struct attack_report {
 /* Opens the runtime, with no pool, and the isolate that must not notice anything. False: the reason
  * is on stderr. */
 bool attack_begin(void);
+/* The same with the cell's object of another libexec folder, and with `require` of its layers. */
+bool attack_begin_with(const char *libexec, uint32_t require);
 void attack_end(void);
 gbx_runtime *attack_runtime(void);
 

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -99,6 +100,18 @@ def test_a_program_with_the_static_library():
 def test_nothing_installed_names_the_build_tree():
     for name in ('lib/libglovebox.so', 'libexec/glovebox/libglovebox-cell.so', 'bin/glovebox', 'lib/pkgconfig/glovebox.pc'):
         assert BUILD.encode() not in (installed.prefix / name).read_bytes(), name
+
+
+def test_no_cell_is_one_of_those_that_tests_break_into():
+    built = pathlib.Path(BUILD, 'src/libglovebox-cell.so')
+    broken = pathlib.Path(BUILD, 'test/hostile/libglovebox-cell-hostile.so').read_bytes()
+    source = (ROOT / 'test/hostile/hostile.c').read_text()
+    operations = [operation.encode() for operation in re.findall(r'strcmp\(name, "(!\w+)"\)', source)]
+    assert len(operations) > 10 and all(operation + b'\0' in broken for operation in operations)
+    for path in (built, installed.prefix / 'libexec/glovebox/libglovebox-cell.so'):
+        for word in (*operations, b'__wrap_', b'hostile.c'):
+            assert word + b'\0' not in path.read_bytes() and (word[:1] == b'!' or word not in path.read_bytes()), (path, word)
+    assert not [name for name in installed.files() if 'hostile' in name or 'unfiltered' in name or 'unwalled' in name]
 
 
 def test_a_tree_that_was_moved_runs_a_cell():
