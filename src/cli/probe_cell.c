@@ -81,22 +81,26 @@ has_descriptors(uint32_t pid)
         (void)snprintf(path, sizeof path, "/proc/%u/fd/%.16s", pid, entry->d_name);
         ssize_t n = readlink(path, target, sizeof target - 1);
         target[n > 0 ? n : 0] = '\0';
-        found |= strcmp(target, "anon_inode:[eventfd]") != 0;
+        found |= n > 0 && strcmp(target, "anon_inode:[eventfd]") != 0;
     }
     if (dir != NULL)
         (void)closedir(dir);
     return found;
 }
 
-/* The kernel gives the files of a process that is not dumpable to root. */
+/* The kernel gives the files of a process that is not dumpable to root. In a user namespace root
+ * may look like anybody, so it cannot be told there. */
 static bool
 is_dumpable(uint32_t pid)
 {
-    char path[64];
+    unsigned long inside, outside, count;
+    char path[64], map[128];
     struct stat st;
 
     (void)snprintf(path, sizeof path, "/proc/%u/status", pid);
-    return stat(path, &st) == 0 && st.st_uid != 0;
+    return read_small("/proc/self/uid_map", map, sizeof map) &&
+           sscanf(map, "%lu %lu %lu", &inside, &outside, &count) == 3 && inside == 0 &&
+           outside == 0 && count == UINT32_MAX && stat(path, &st) == 0 && st.st_uid != 0;
 }
 
 /* "PID (comm) state ppid pgrp session ..."; the name may hold anything. */

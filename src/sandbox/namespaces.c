@@ -99,13 +99,16 @@ enter_user_namespace(void)
     return error != 0 ? error : write_file("/proc/self/gid_map", map);
 }
 
-/* The first error among them; each that engages is noted. */
+/* The first error among them; each that engages is noted. A process can ask for a pid namespace for
+ * its children only once; what else it has it gets anew, to own it in its user namespace. */
 static int
 enter_namespaces(struct layers *layers)
 {
     int first = 0;
 
     for (size_t i = 0; i < sizeof namespaces / sizeof namespaces[0]; i++) {
+        if (namespaces[i].layer == LAYER_PIDS && (layers->engaged & 1u << LAYER_PIDS) != 0)
+            continue;
         int error = unshare(namespaces[i].flag) < 0 ? errno : 0;
         layers_note(layers, namespaces[i].layer, error);
         first = first != 0 ? first : error;

@@ -109,6 +109,8 @@ CleanTest(cell, is_filtered_on_all_its_threads)
             continue;
         (void)snprintf(file, sizeof file, "task/%s/status", e->d_name);
         cr_assert_str_eq(field_of(pid_of(w.isolate), file, "Seccomp:"), "2");
+        /* The one that asks about forks comes from the template; the filter is the other. */
+        cr_assert_str_eq(field_of(pid_of(w.isolate), file, "Seccomp_filters:"), "2");
         cr_assert_str_eq(field_of(pid_of(w.isolate), file, "NoNewPrivs"), "1");
         threads++;
     }

@@ -174,6 +174,49 @@ def test_doctor_sees_what_is_missing():
         assert re.search(r'^network namespace +no +full +\w', ended.stdout, re.MULTILINE), ended.stdout
 
 
+def test_doctor_in_a_user_namespace_without_root():
+    with Place() as place:
+        ended = subprocess.run(['unshare', '--user', '--map-user=1000', '--map-group=1000', GLOVEBOX, 'doctor', '--json'],
+                               cwd=place.path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if 'unshare' in ended.stderr:
+        raise tap.Skip('no user namespace here')
+    assert ended.returncode == 0 and json.loads(ended.stdout)['ok'] is True, ended
+
+
+# Root of a user namespace with all ids, but without one kind of namespace.
+PARTIAL = '''
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+made, may = os.pipe(), os.pipe()
+child = os.fork()
+if child == 0:
+    if libc.unshare(0x10000000) != 0:
+        os._exit(77)
+    os.write(made[1], b'x')
+    os.read(may[0], 1)
+    open('/proc/sys/user/' + sys.argv[1], 'w').write('0')
+    os.execv(sys.argv[2], sys.argv[2:])
+os.close(made[1])
+if os.read(made[0], 1) != b'x':
+    os._exit(77)
+for name in ('uid_map', 'gid_map'):
+    open(f'/proc/{child}/{name}', 'w').write('0 0 65535')
+os.write(may[1], b'x')
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+'''
+
+
+def test_cells_run_where_only_some_namespaces_can_be_had():
+    if os.geteuid() != 0:
+        raise tap.Skip('only root can make such a machine')
+    for missing in ('max_cgroup_namespaces', 'max_net_namespaces', 'max_pid_namespaces'):
+        ended = subprocess.run(['python3', '-c', PARTIAL, missing, GLOVEBOX, 'run', '-p', '-e', '7'], env=ENVIRONMENT,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        if ended.returncode == 77 or 'Error' in ended.stderr:
+            raise tap.Skip('no user namespace here')
+        assert (ended.returncode, ended.stdout) == (0, '7\n'), (missing, ended)
+
+
 def test_what_is_required_must_hold():
     with Place() as place:
         ended = without_namespaces(place, 'run', '--require', 'full', '-e', '1')
