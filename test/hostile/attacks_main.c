@@ -209,7 +209,7 @@ reach_listener(int outcome)
     struct attack_report report = { .wrong = "" };
 
     (void)snprintf(source, sizeof source,
-        "K(B, 2 + %u * 65536 + 0x0100007f * 2 ** 32, 8); const s = S(%d, 2, 1, 0);"
+        "K(B, 2 + %u * 65536, 4); K(B + 4, 0x0100007f, 4); const s = S(%d, 2, 1, 0);"
         "s < 0 ? s : S(%d, s, B, 16)",
         at.sin_port, SYS_socket, SYS_connect);
     run(&(struct hostile_attack){ .what = "H-06 a listener on loopback", .source = source },
