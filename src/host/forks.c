@@ -82,13 +82,14 @@ still_asks(const struct template *template, const struct seccomp_notif *question
     return ioctl(template->forks_fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &question->id) == 0;
 }
 
-/* Nobody asked for this fork: only code that is not ours makes such a call. */
+/* Nobody asked for this fork: only code that is not ours makes such a call. While it is held there,
+ * its pid is its own. */
 static void
-end_violator(struct template *template, struct cell *cell, const struct seccomp_notif *question)
+kill_asker(
+    const struct template *template, struct cell *cell, const struct seccomp_notif *question)
 {
-    if (cell != NULL && cell->isolate != NULL) {
-        isolate_condemn(
-            cell->isolate, GBX_EVIOLATION, "the cell tried to fork, and nobody asked it to");
+    if (cell != NULL) {
+        cell_kill(cell);
         return;
     }
     GBX_AUTOFD pidfd = (int)syscall(SYS_pidfd_open, question->pid, 0);
@@ -109,19 +110,20 @@ template_answer_forks(struct template *template)
     bool asked = cell != NULL && cell->fork_asked;
     memset(&answer, 0, sizeof answer);
     answer.id = question.id;
-    answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
     if (asked) {
         cell->fork_asked = false;
+        answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
         /* Without the memory the snapshot may fail, and says so. */
         (void)cell_lift_memory(cell);
+        if (cell->template == NULL)
+            return; /* while we waited for its template that was found gone, and is freed */
     } else {
-        answer.flags = 0;
         answer.error = -EPERM;
+        kill_asker(template, cell, &question);
     }
-    /* Waiting for the template may have shown that it is gone, and then all of this is. */
-    if (asked && cell->template == NULL)
-        return;
-    if (!asked)
-        end_violator(template, cell, &question);
     (void)ioctl(template->forks_fd, SECCOMP_IOCTL_NOTIF_SEND, &answer);
+    /* Last: callbacks of the death may find a zygote dead, and close all templates. */
+    if (!asked && cell != NULL && cell->isolate != NULL)
+        isolate_condemn(
+            cell->isolate, GBX_EVIOLATION, "the cell tried to fork, and nobody asked it to");
 }
