@@ -79,6 +79,10 @@ read_note(gbx_isolate *isolate)
         if (atomic_load(&isolate->stops) == 0)
             return false;
         break;
+    case GBX_ESEAL:
+        if (isolate->received_bytes != 0) /* it has served, so it was sealed */
+            return false;
+        break;
     case GBX_ECRASHED:
     case GBX_ESYS:
         break;

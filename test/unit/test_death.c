@@ -158,8 +158,7 @@ Test(death, of_a_cpu_budget_tells_the_budget)
 Test(death, claims_that_only_the_host_could_make_are_not_believed)
 {
     static const gbx_status lies[] = { GBX_OK, GBX_ETHROW, GBX_EDISPOSED, GBX_EPROTO, GBX_ELOST,
-        GBX_EHOST, GBX_EINVAL, GBX_ENOMEM, GBX_EENGINE, GBX_ESEAL, 1, 86, INT32_MIN,
-        INT32_MAX };
+        GBX_EHOST, GBX_EINVAL, GBX_ENOMEM, GBX_EENGINE, 1, 86, INT32_MIN, INT32_MAX };
 
     for (size_t i = 0; i < COUNT(lies); i++) {
         note(lies[i], 0, 0);
@@ -169,6 +168,18 @@ Test(death, claims_that_only_the_host_could_make_are_not_believed)
         close_cell();
         open_cell();
     }
+}
+
+/* A cell that a layer of the sandbox is missing says so, and nothing before it. */
+Test(death, a_cell_that_has_served_was_sealed)
+{
+    note(GBX_ESEAL, 0, 0);
+    cr_assert_eq(end(NOTED)->status, GBX_ESEAL);
+    close_cell();
+    open_cell();
+    f.isolate->received_bytes = 1;
+    note(GBX_ESEAL, 0, 0);
+    cr_assert_eq(end(NOTED)->status, GBX_ECRASHED);
 }
 
 /* "The host terminated the call" is for the host to know. */
