@@ -7,6 +7,8 @@
 #ifndef BASE_LAYERS_H
 #define BASE_LAYERS_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define SANDBOX_LAYERS(LAYER)                                                                 \
@@ -55,15 +57,21 @@ struct layers {
     uint8_t error[LAYERS];
 };
 
+extern const struct layer_text {
+    const char *name, *cause;
+    enum layer_level level;
+} layer_texts[LAYERS];
+
 /* All layers of a level and below. */
-static inline uint32_t
-layers_up_to(enum layer_level level)
+uint32_t layers_up_to(enum layer_level level);
+/* The first of `required` that does not hold, with a text for people; false: all do. */
+bool layers_lack(const struct layers *layers, uint32_t required, enum sandbox_layer *first,
+    char *text, size_t size);
+
+static inline bool
+layers_hold(const struct layers *layers, enum sandbox_layer layer)
 {
-    uint32_t set = 0;
-#define LAYER(name, at, text, cause) set |= LAYER_##at <= level ? 1u << LAYER_##name : 0u;
-    SANDBOX_LAYERS(LAYER)
-#undef LAYER
-    return set;
+    return (layers->engaged & 1u << layer) != 0;
 }
 
 /* Notes how engaging a layer went: `error` is an errno, 0 for success. */

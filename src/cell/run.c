@@ -30,23 +30,17 @@ on_sigchld(int signal)
     (void)signal; /* only there to end a sleep: a snapshot child has ended */
 }
 
-/* The walls stand, all that are required, or there is no cell. */
+/* The walls stand, all that are required, or there is no cell. Those of the zygote are the host's
+ * to check. */
 static void
 check_layers(const struct layers *layers, uint32_t required)
 {
-    static const char *const names[] = {
-#define LAYER(name, level, text, cause) text,
-        SANDBOX_LAYERS(LAYER)
-#undef LAYER
-    };
+    uint32_t of_cells = (2u << LAYER_SIGNALS) - 1;
+    enum sandbox_layer missing;
     char text[160];
 
-    for (enum sandbox_layer i = LAYER_PRIVILEGES; i <= LAYER_SIGNALS; i++)
-        if ((required & ~layers->engaged & 1u << i) != 0) {
-            (void)snprintf(text, sizeof text, "the sandbox layer \"%s\" cannot engage: %s",
-                names[i], strerror(layers->error[i]));
-            death_note(GBX_ESEAL, CHANNEL_NOTE_NONE, 0, 0, text, span_of(NULL, 0));
-        }
+    if (layers_lack(layers, required & of_cells, &missing, text, sizeof text))
+        death_note(GBX_ESEAL, CHANNEL_NOTE_NONE, 0, 0, text, span_of(NULL, 0));
 }
 
 static enum sandbox_profile

@@ -3,37 +3,23 @@
 
 #include "base/error.h"
 
-#include <string.h>
-
-static const struct {
-    const char *name, *cause;
-    enum layer_level level;
-} texts[] = {
-#define LAYER(name, level, text, cause) { text, cause, LAYER_##level },
-    SANDBOX_LAYERS(LAYER)
-#undef LAYER
-};
-
 gbx_status
 layers_take(struct gbx_runtime *runtime, const struct layers *layers, gbx_error *error)
 {
-    uint32_t missing = runtime->require & ~layers->engaged;
+    enum sandbox_layer missing;
+    char text[160];
 
-    for (size_t i = 0; i < LAYERS; i++)
-        runtime->layer[i] = (gbx_layer){ .name = texts[i].name,
-            .cause = texts[i].cause,
-            .engaged = layers->engaged >> i & 1,
+    for (enum sandbox_layer i = 0; i < LAYERS; i++)
+        runtime->layer[i] = (gbx_layer){ .name = layer_texts[i].name,
+            .cause = layer_texts[i].cause,
+            .engaged = layers_hold(layers, i),
             .required_by =
-                texts[i].level == LAYER_STRICT ? GBX_REQUIRE_STRICT : GBX_REQUIRE_FULL,
+                layer_texts[i].level == LAYER_STRICT ? GBX_REQUIRE_STRICT : GBX_REQUIRE_FULL,
             .os_errno = layers->error[i] };
-    for (size_t i = 0; i < LAYERS; i++)
-        if ((missing & 1u << i) != 0) {
-            (void)fail(error, GBX_ESEAL,
-                "the sandbox layer \"%s\" cannot engage: %s; the usual cause is %s",
-                texts[i].name, strerror(layers->error[i]), texts[i].cause);
-            return GBX_ESEAL;
-        }
-    return GBX_OK;
+    if (!layers_lack(layers, runtime->require, &missing, text, sizeof text))
+        return GBX_OK;
+    return fail(
+        error, GBX_ESEAL, "%s; the usual cause is %s", text, layer_texts[missing].cause);
 }
 
 const gbx_layer *
