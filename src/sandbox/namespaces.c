@@ -107,7 +107,7 @@ enter_namespaces(struct layers *layers)
     int first = 0;
 
     for (size_t i = 0; i < sizeof namespaces / sizeof namespaces[0]; i++) {
-        if (namespaces[i].layer == LAYER_PIDS && (layers->engaged & 1u << LAYER_PIDS) != 0)
+        if (namespaces[i].layer == LAYER_PIDS && layers_hold(layers, LAYER_PIDS))
             continue;
         int error = unshare(namespaces[i].flag) < 0 ? errno : 0;
         layers_note(layers, namespaces[i].layer, error);
@@ -139,10 +139,10 @@ sandbox_enter(struct layers *layers)
             (void)enter_namespaces(layers);
         else if (geteuid() != 0)
             for (size_t i = 0; i < sizeof namespaces / sizeof namespaces[0]; i++)
-                if ((layers->engaged & 1u << namespaces[i].layer) == 0)
+                if (!layers_hold(layers, namespaces[i].layer))
                     layers_note(layers, namespaces[i].layer, EPERM);
     }
-    if ((layers->engaged & 1u << LAYER_PIDS) == 0)
+    if (!layers_hold(layers, LAYER_PIDS))
         return;
     pid_t init = fork();
     if (init > 0)
@@ -170,14 +170,12 @@ empty_root(void)
 void
 sandbox_seal_zygote(struct layers *layers)
 {
-    if ((layers->engaged & 1u << LAYER_ROOT) != 0)
+    if (layers_hold(layers, LAYER_ROOT))
         layers_note(layers, LAYER_ROOT, empty_root());
     int user = drop_root();
     int capabilities = drop_capabilities();
     layers_note(layers, LAYER_USER, user != 0 ? user : capabilities);
-    layers_note(
-        layers, LAYER_PRIVILEGES, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? errno : 0);
-    layers_note(layers, LAYER_DUMPABLE, prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? errno : 0);
+    sandbox_withdraw(layers);
     landlock_enclose(layers);
     /* Changing the user has undone it. The guard has no other way to take us with it. */
     if (getppid() == 0)

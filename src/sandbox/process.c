@@ -26,6 +26,14 @@ sandbox_close_from(unsigned first)
     return syscall(SYS_close_range, first, ~0u, 0) < 0 ? errno : 0;
 }
 
+void
+sandbox_withdraw(struct layers *layers)
+{
+    layers_note(
+        layers, LAYER_PRIVILEGES, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? errno : 0);
+    layers_note(layers, LAYER_DUMPABLE, prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? errno : 0);
+}
+
 /* --- limits ---------------------------------------------------------------------------------- */
 
 typedef __rlimit_resource_t resource;
@@ -143,9 +151,7 @@ keep_one(int *fd)
 void
 sandbox_confine_cell(const struct sandbox_cell *cell, struct layers *layers)
 {
-    layers_note(
-        layers, LAYER_PRIVILEGES, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? errno : 0);
-    layers_note(layers, LAYER_DUMPABLE, prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? errno : 0);
+    sandbox_withdraw(layers);
     layers_note(layers, LAYER_SESSION, setsid() < 0 ? errno : 0);
     landlock_enclose(layers); /* takes a descriptor, for a moment */
     layers_note(layers, LAYER_DESCRIPTORS, keep_one(cell->keep_fd));

@@ -68,6 +68,9 @@ int sandbox_restore_memory(int pid, const struct sandbox_cell *cell, uint64_t ke
 /* Die with the process that forked us; false if it has died already. `parent` is its pid. */
 bool sandbox_die_with(int parent);
 
+/* No new privileges, and not dumpable: nobody of the same user looks in, or writes. */
+void sandbox_withdraw(struct layers *layers);
+
 /* Closes every descriptor from `first` on. 0, or an errno. */
 int sandbox_close_from(unsigned first);
 
