@@ -190,7 +190,7 @@ warm(struct template *t, const struct control *order)
     if (error == NULL && t->signal_fd < 0)
         error = "cannot make a signalfd";
     if (error == NULL && !sandbox_memory_in_use(&t->start.data_bytes, &t->start.address_bytes))
-        error = "cannot read /proc/self/statm; is /proc mounted?";
+        error = "cannot measure its own memory";
     /* Last: from here on nothing but cells is forked from us. */
     if (error == NULL && (t->start.flags & TEMPLATE_FORK) != 0)
         t->forks_fd = sandbox_watch_forks();

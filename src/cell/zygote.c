@@ -60,7 +60,6 @@ glovebox_main(int argc, char **argv)
     (void)prctl(PR_SET_NAME, "gbx-zygote");
     (void)close(ZYGOTE_CELL_FD);
     (void)close(ZYGOTE_ENGINE_FD);
-    (void)signal(SIGPIPE, SIG_IGN);
     sandbox_enter(&layers);
     set_time_zone();
     const char *error = engine_boot(true);

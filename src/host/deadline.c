@@ -201,13 +201,14 @@ is_idle(const gbx_isolate *isolate)
            isolate->nesting == 0;
 }
 
-static void
-look_at_idle(gbx_isolate *isolate, uint64_t now)
+void
+isolate_look_at_idle(gbx_isolate *isolate, uint64_t now)
 {
-    uint64_t cpu = cell_cpu_us(isolate->cell);
+    if (isolate->idle.at_us == now || !is_idle(isolate))
+        return;
+    uint64_t cpu = cell_cpu_us(isolate->cell), used = cpu - isolate->idle.cpu_us;
     bool all_the_time =
         isolate->idle.at_us != 0 && isolate->idle.sent_bytes == isolate->sent_bytes;
-    uint64_t used = cpu - isolate->idle.cpu_us;
 
     isolate->idle.at_us = now;
     isolate->idle.cpu_us = cpu;
@@ -215,21 +216,4 @@ look_at_idle(gbx_isolate *isolate, uint64_t now)
     if (all_the_time && cpu != 0 && used > IDLE_CPU_US)
         isolate_condemn(
             isolate, GBX_ECPU, "the cell used CPU time while nothing was under way");
-}
-
-void
-runtime_look_at_idle(struct gbx_runtime *runtime, uint64_t now)
-{
-    /* A death's callback may close any isolate: then the round begins anew. */
-    gbx_isolate *i = runtime->isolates;
-
-    while (i != NULL) {
-        isolate_ref(i);
-        if (i->idle.at_us != now && is_idle(i))
-            look_at_idle(i, now);
-        gbx_isolate *next = i->runtime == runtime ? i->next : runtime->isolates;
-        isolate_unref(i);
-        i = next;
-    }
-    runtime->idle_at_us = runtime->isolates != NULL ? now + IDLE_LOOK_US : UINT64_MAX;
 }

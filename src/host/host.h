@@ -77,10 +77,8 @@ struct template
     int socket;
     int forks_fd; /* tells of forks that its cells ask for; -1: they can't */
     struct watch watch, forks_watch;
-    bool ready, dead;
-    char error[CONTROL_TEXT]; /* why it could not start */
-    struct table cells;       /* struct cell: asked for, not yet known to have exited */
-    struct cell *pool;        /* forked ahead */
+    struct table cells; /* struct cell: asked for, not yet known to have exited */
+    struct cell *pool;  /* forked ahead */
     uint32_t pooled;
 };
 
@@ -349,8 +347,8 @@ void deadline_end(struct gbx_future *future);
 void isolate_heed_stops(struct gbx_isolate *isolate);
 /* Kills what ran past every grace; answers when to look again. */
 uint64_t isolate_enforce(struct gbx_isolate *isolate, uint64_t now);
-/* Ends cells that work though nothing is under way for them; sets when to look again. */
-void runtime_look_at_idle(struct gbx_runtime *runtime, uint64_t now);
+/* Ends the cell if it has worked since the last look though nothing was under way for it. */
+void isolate_look_at_idle(struct gbx_isolate *isolate, uint64_t now);
 /* Has the cell look after its snapshot child now and then, also while a script runs. */
 void isolate_watch_snapshot(struct gbx_isolate *isolate);
 

@@ -74,13 +74,15 @@ on_timer(struct gbx_runtime *runtime)
     while (i != NULL) {
         isolate_ref(i);
         uint64_t at = isolate_enforce(i, now);
+        if (now >= runtime->idle_at_us)
+            isolate_look_at_idle(i, now);
         first = at < first ? at : first;
         struct gbx_isolate *next = i->runtime == runtime ? i->next : runtime->isolates;
         isolate_unref(i);
         i = next;
     }
     if (now >= runtime->idle_at_us)
-        runtime_look_at_idle(runtime, now);
+        runtime->idle_at_us = runtime->isolates != NULL ? now + IDLE_LOOK_US : UINT64_MAX;
     if (now >= runtime->fill_at_us)
         pools_fill(runtime);
     runtime_alarm(runtime, first);

@@ -23,7 +23,7 @@ static struct template *
 template_find(struct gbx_runtime *runtime, const uint64_t option[TEMPLATE_OPTIONS])
 {
     for (struct template *t = runtime->templates; t != NULL; t = t->next)
-        if (!t->dead && memcmp(t->option, option, sizeof t->option) == 0)
+        if (memcmp(t->option, option, sizeof t->option) == 0)
             return t;
     return NULL;
 }
@@ -299,7 +299,7 @@ pools_fill(struct gbx_runtime *runtime)
 {
     runtime->fill_at_us = UINT64_MAX;
     for (struct template *t = runtime->templates; t != NULL; t = t->next)
-        while (!t->dead && t->pooled < runtime->pool_size) {
+        while (t->pooled < runtime->pool_size) {
             struct cell *ahead = cell_order(t, NULL);
             if (ahead == NULL)
                 break;
