@@ -10,8 +10,8 @@ import tap
 SUMMARY = pathlib.Path(__file__).resolve().parents[2] / 'tools' / 'summary'
 
 
-def summary(*logs, log_name='testlog.json'):
-    """The last line and the exit status for one build directory per list of (stdout, result)."""
+def run(*logs, log_name='testlog.json'):
+    """All lines and the exit status for one build directory per list of (stdout, result)."""
     with tempfile.TemporaryDirectory(prefix='glovebox-summary-') as top:
         folders = []
         for number, log in enumerate(logs):
@@ -22,7 +22,13 @@ def summary(*logs, log_name='testlog.json'):
                 (folder / 'meson-logs' / log_name).write_text(''.join(
                     json.dumps({'name': 'x', 'stdout': out, 'result': result}) + '\n' for out, result in log))
         ended = subprocess.run([str(SUMMARY), *folders], stdout=subprocess.PIPE, text=True)
-        return ended.stdout.splitlines()[-1], ended.returncode
+        return ended.stdout.splitlines(), ended.returncode
+
+
+def summary(*logs, **more):
+    """The last line and the exit status."""
+    lines, status = run(*logs, **more)
+    return lines[-1], status
 
 
 def test_tap_counts_each_test():
@@ -51,6 +57,12 @@ def test_directories_add_up():
 
 def test_the_log_of_a_wrapped_run_counts():
     assert summary([('', 'OK')], log_name='testlog-sanitized.json') == ('1 passed, 0 failed, 0 skipped', 0)
+
+
+def test_what_failed_is_quoted():
+    out = '1..3\nok 1 - fine\nnot ok 2 - bad\n  because\nok 3 - good\n'
+    assert run([(out, 'FAIL')])[0][-3:-1] == ['    not ok 2 - bad', '      because']
+    assert run([('1\n' * 99 + 'the end', 'FAIL')])[0][-2] == '    the end'
 
 
 def test_a_directory_where_nothing_ran_fails():
