@@ -102,9 +102,11 @@
 /* --- the cell ------------------------------------------------------------------------- */
 
 /* From the watchdog's interrupt to its TerminateExecution: time for a safe point at which the
- * guest's stack can be noted. Loops reach one within microseconds; a long builtin never does.
+ * guest's stack can be noted. Loops reach one within microseconds; a long builtin never does. CPU
+ * time; and wall time, sooner than STOP_KILL_US, for what does not run at all.
  */
 #define STOP_STACK_US        10000
+#define STOP_STACK_MAX_US    100000
 /* CPU time from the interrupt to the end of the process: for a builtin to notice the
  * termination. Not wall time: on a busy machine the cell may not get to run for long. */
 #define STOP_GRACE_US        100000

@@ -159,12 +159,12 @@ hold(uint32_t fired)
         &watch.state, &(uint32_t){ fired }, (fired & ~3u) | FIRING);
 }
 
-/* Waits for the fired generation to end, ever less politely. `from_ns`: when it fired. */
+/* Waits for the fired generation to end, ever less politely. `from_ns`: when it fired. It counts
+ * CPU time: who waits for the host, or for a turn on a busy machine, is not hung. */
 static void
 escalate(uint32_t fired, gbx_status reason, uint64_t from_ns)
 {
-    /* In CPU time: who waits for the host, or for a turn on a busy machine, is not hung. */
-    uint64_t most_cpu = cpu_now() + STOP_GRACE_US * 1000;
+    uint64_t cpu = cpu_now(), most_cpu = cpu + STOP_GRACE_US * 1000;
     bool terminated = false;
 
     while (atomic_load(&watch.state) == fired) {
@@ -173,7 +173,9 @@ escalate(uint32_t fired, gbx_status reason, uint64_t from_ns)
             death_note(reason, CHANNEL_NOTE_NONE, 0, 0,
                 "the script could not be interrupted, so its process was ended",
                 span_of(NULL, 0));
-        if (!terminated && now >= from_ns + STOP_STACK_US * 1000 && hold(fired)) {
+        bool late = cpu_now() >= cpu + STOP_STACK_US * 1000 ||
+                    now >= from_ns + STOP_STACK_MAX_US * 1000;
+        if (!terminated && late && hold(fired)) {
             reach_in(engine_terminate);
             terminated = true;
             atomic_store(&watch.state, fired);
