@@ -14,7 +14,8 @@ enum {
     GBX_AWAIT = 1, /* if the result is a promise, wait for it, under the same limits */
     GBX_RESULT_REFERENCE = 2, /* the result by reference: gbx_future_take_reference() */
     GBX_MODULE = 4,           /* the source is an ES module; it may not import yet */
-    GBX_RESULT_IGNORE = 8     /* the result is not wanted: undefined, whatever it is */
+    GBX_RESULT_IGNORE = 8,    /* the result is not wanted: undefined, whatever it is */
+    GBX_MEASURE = 16          /* keep an account of it: gbx_future_usage(); about 1 us more */
 };
 
 /* Zero always means the default. Fields are only ever appended. */

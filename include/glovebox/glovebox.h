@@ -9,6 +9,7 @@
 #include <glovebox/isolate.h>
 #include <glovebox/runtime.h>
 #include <glovebox/status.h>
+#include <glovebox/usage.h>
 #include <glovebox/value.h>
 
 #endif

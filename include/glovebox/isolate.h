@@ -133,42 +133,6 @@ enum {
  */
 GBX_API const gbx_death *gbx_isolate_death(GBX_BORROW const gbx_isolate *isolate);
 
-/* What an isolate costs. */
-typedef struct gbx_usage {
-    uint32_t size;           /* GBX_USAGE_INIT sets it */
-    uint32_t pid;            /* of the cell, in the host's pid namespace; 0: dead */
-    uint64_t cpu_us;         /* user and system, of all threads; from the kernel */
-    uint64_t resident_bytes; /* resident memory, what the template shares included */
-    uint64_t sent_bytes;     /* to the cell */
-    uint64_t received_bytes; /* from it */
-} gbx_usage;
-#define GBX_USAGE_INIT                   \
-    {                                    \
-        sizeof(gbx_usage), 0, 0, 0, 0, 0 \
-    }
-
-/**
- * Reads what the isolate has used so far, from the kernel: also while it runs, and nothing that
- * the guest could forge.
- *
- * @param out_usage  `size` set by the caller.
- * @return GBX_OK, GBX_EINVAL, GBX_EDISPOSED when the isolate is dead.
- * @threads one at a time.   @since 0.1
- */
-GBX_API gbx_status gbx_isolate_usage(
-    GBX_BORROW gbx_isolate *isolate, GBX_BORROW gbx_usage *out_usage);
-
-/**
- * Asks the cell for V8's heap statistics; answered also while a script runs.
- *
- * @return a future of an object with the numbers heapUsed, heapTotal, heapLimit, malloced,
- *         external, externalPeak, code (bytes), contexts, detachedContexts, collections
- * (counts) and collectionTime (microseconds). Claims of the cell: show them, don't rely on
- * them.
- * @threads one at a time.   @since 0.1
- */
-GBX_API GBX_NODROP gbx_future *gbx_isolate_statistics(GBX_BORROW gbx_isolate *isolate);
-
 /**
  * Has V8 do a full garbage collection, when what runs now has ended. Guests cannot cause one.
  *

@@ -167,7 +167,8 @@ serve_statistics(struct cell *cell, uint32_t id)
             .contexts = s.contexts,
             .detached = s.detached_contexts,
             .collections = s.collections,
-            .collection_us = s.collection_us });
+            .collection_us = s.collection_us,
+            .heap_peak = s.heap_peak });
     link_send(cell);
 }
 

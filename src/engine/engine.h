@@ -217,8 +217,9 @@ void engine_stack_trace(struct buf *out);
 
 /* All in bytes unless it says otherwise. */
 struct engine_statistics {
-    uint64_t heap_used, heap_total, heap_limit, heap_malloced, heap_peak_malloced;
-    uint64_t external; /* ArrayBuffers, wasm memories */
+    uint64_t heap_used, heap_total, heap_limit, heap_malloced;
+    uint64_t heap_peak; /* of heap_used, as far as collections and this have seen it */
+    uint64_t external;  /* ArrayBuffers, wasm memories */
     uint64_t external_peak;
     uint64_t code_and_metadata;
     uint64_t contexts, detached_contexts; /* counts */

@@ -27,8 +27,9 @@ static struct {
     uint64_t checked; /* bytes of pages and buffers after the last full collection */
     uint64_t raised;  /* bytes by which the heap's limit has been raised for a clean end */
     uint64_t collection_us, collection_began_us;
-    uint64_t malloced; /* in use of malloc's when the accounts began: V8's own */
-    uintptr_t arena;   /* end of malloc's arena when it was looked at last */
+    uint64_t heap_peak; /* the most that was in use, as far as collections have seen it */
+    uint64_t malloced;  /* in use of malloc's when the accounts began: V8's own */
+    uintptr_t arena;    /* end of malloc's arena when it was looked at last */
     bool collect_asked, collecting;
 } memory;
 
@@ -152,8 +153,12 @@ memory_grows(uint64_t all)
 }
 
 static void
-collection_begins(v8::Isolate *, v8::GCType, v8::GCCallbackFlags)
+collection_begins(v8::Isolate *isolate, v8::GCType, v8::GCCallbackFlags)
 {
+    v8::HeapStatistics heap;
+
+    isolate->GetHeapStatistics(&heap);
+    memory.heap_peak = std::max<uint64_t>(memory.heap_peak, heap.used_heap_size());
     memory.collection_began_us = now_us();
     memory.collecting = true;
 }
@@ -253,7 +258,7 @@ memory_measure(void)
     measure(eng.isolate, &other);
     memory.checked = account.heap_pages + account_outside();
     account.peak = account.buffers + account.pages;
-    account.collections = memory.collection_us = 0;
+    account.collections = memory.collection_us = memory.heap_peak = 0;
 }
 
 /* --- for the host --------------------------------------------------------------------- */
@@ -271,7 +276,8 @@ engine_measure(struct engine_statistics *out)
     out->heap_total = heap.total_heap_size();
     out->heap_limit = eng.config.memory_limit_bytes;
     out->heap_malloced = heap.malloced_memory();
-    out->heap_peak_malloced = heap.peak_malloced_memory();
+    memory.heap_peak = std::max(memory.heap_peak, out->heap_used);
+    out->heap_peak = memory.heap_peak;
     out->external = account.buffers + account.pages;
     out->external_peak = account.peak;
     out->code_and_metadata = code.code_and_metadata_size() + code.bytecode_and_metadata_size();

@@ -80,6 +80,8 @@ deadline_begin(gbx_future *future)
     uint64_t now = now_us();
 
     future->begun = true;
+    if (future->measured)
+        account_begin(future, now);
     cpu_begin(isolate, future);
     if (future->wall_us != 0 && !future->terminated) {
         future->kill_at_us = now + future->wall_us + STOP_KILL_US;
@@ -92,6 +94,8 @@ deadline_begin(gbx_future *future)
 void
 deadline_end(gbx_future *future)
 {
+    if (future->begun && future->measured)
+        account_end(future);
     if (future->begun)
         cpu_end(future->isolate, future);
     future->begun = false;

@@ -9,31 +9,6 @@
 #include <string.h>
 #include <sys/wait.h>
 
-/* --- accounts ------------------------------------------------------------------------------- */
-
-gbx_status
-gbx_isolate_usage(gbx_isolate *isolate, gbx_usage *out_usage)
-{
-    gbx_usage usage = GBX_USAGE_INIT;
-    uint32_t size = out_usage->size;
-
-    if (size < offsetof(gbx_usage, cpu_us))
-        return GBX_EINVAL;
-    if (isolate->cell == NULL)
-        return GBX_EDISPOSED;
-    usage.pid = (uint32_t)cell_pid(isolate->cell);
-    usage.cpu_us = cell_cpu_us(isolate->cell);
-    uint64_t resident = cell_resident_bytes(isolate->cell);
-    if (resident != 0)
-        isolate->resident_bytes = resident;
-    usage.resident_bytes = isolate->resident_bytes;
-    usage.sent_bytes = isolate->sent_bytes;
-    usage.received_bytes = isolate->received_bytes;
-    memcpy(out_usage, &usage, size < sizeof usage ? size : sizeof usage);
-    out_usage->size = size;
-    return GBX_OK;
-}
-
 /* --- the certificate ------------------------------------------------------------------------ */
 
 /* The limit of the call that was running: of those that may be, the tightest. */

@@ -1,6 +1,7 @@
 /* function.c - host functions: called by guests, answered now or later. */
 #include "host/host.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 
 #include <stdio.h>
@@ -241,7 +242,7 @@ function_call(gbx_isolate *isolate, uint32_t callback_id, struct function *funct
     }
     (void)snprintf(isolate->last_function, sizeof isolate->last_function, "%s", function->name);
     isolate_ref(isolate);
-    isolate->nesting++;
+    uint64_t begun = isolate->nesting++ == 0 ? now_us() : 0;
     gbx_status status = function->call(&callback, function->data);
     if (!callback.answered && isolate->cell != NULL) {
         if (status == GBX_OK)
@@ -249,7 +250,9 @@ function_call(gbx_isolate *isolate, uint32_t callback_id, struct function *funct
         else
             send_answer(isolate, callback_id, ANSWER_THROW, "Error", gbx_strstatus(status));
     }
-    isolate->nesting--;
+    if (--isolate->nesting == 0)
+        isolate->host_us += now_us() - begun;
+    isolate->host_calls++;
     isolate_unref(isolate);
 }
 

@@ -202,6 +202,7 @@ future_send(gbx_isolate *isolate, gbx_future *future)
         buf_clear(&isolate->scratch->out);
         return future;
     }
+    future->account.sent_bytes = isolate->scratch->out.len;
     gbx_status status = isolate_send(isolate);
     if (status != GBX_OK && !future->finished) {
         gbx_error error = GBX_ERROR_INIT;

@@ -156,6 +156,10 @@ pid_t cell_pid(struct cell *cell);
 /* CPU time of all its threads, and memory that is resident now. 0: unknown. */
 uint64_t cell_cpu_us(struct cell *cell);
 uint64_t cell_resident_bytes(struct cell *cell);
+/* Of that CPU time, user's and system's, in the kernel's ticks. */
+void cell_cpu_split(struct cell *cell, uint64_t *user_us, uint64_t *system_us);
+/* What its memory is made of. False: /proc does not tell. */
+bool cell_memory(struct cell *cell, struct gbx_memory *out);
 /* What counts in its RLIMIT_DATA. */
 uint64_t cell_data_bytes(struct cell *cell);
 /* It runs, or would if it were let. */
@@ -223,7 +227,10 @@ struct gbx_isolate {
     uint64_t paused_at_us;         /* a debugger holds it since; 0: no */
     uint64_t opened_us;
     uint64_t sent_bytes, received_bytes, resident_bytes;
-    struct { /* when it was looked at last, all idle */
+    uint64_t told_bytes; /* of all messages to the cell, sent or waiting */
+    uint64_t host_us;    /* in host functions that the guest called */
+    uint64_t host_calls; /* count of them */
+    struct { /* when it was looked at last, all idle; the rest: when it first was so */
         uint64_t at_us, cpu_us, sent_bytes;
     } idle;
     gbx_death death;
@@ -277,6 +284,13 @@ bool receive(struct gbx_isolate *isolate, const struct frame *frame);
 /* --- futures --------------------------------------------------------------------------------
  */
 
+/* What a call cost. While it is open: what the isolate had cost when its turn came; before that,
+ * `sent_bytes` is its own message's. */
+struct account {
+    uint64_t wall_us, cpu_us, host_us, sent_bytes, received_bytes;
+    uint64_t host_calls; /* count */
+};
+
 enum future_kind {
     FUTURE_PLAIN,
     FUTURE_STATISTICS, /* answered by STATISTICS_REPLY */
@@ -304,6 +318,8 @@ struct gbx_future {
     uint32_t nesting;                   /* of host functions when it was made */
     struct gbx_future *before, *behind; /* in its line */
     bool in_line;
+    bool measured; /* an account of it is kept */
+    struct account account;
     gbx_status status;
     gbx_value *value;
     struct gbx_reference *reference;
@@ -351,6 +367,13 @@ uint64_t isolate_enforce(struct gbx_isolate *isolate, uint64_t now);
 void isolate_look_at_idle(struct gbx_isolate *isolate, uint64_t now);
 /* Has the cell look after its snapshot child now and then, also while a script runs. */
 void isolate_watch_snapshot(struct gbx_isolate *isolate);
+
+/* --- accounts (account.c) --------------------------------------------------------------------
+ */
+
+/* The future's turn has come, at `now`; it is finished. Only of those that are measured. */
+void account_begin(struct gbx_future *future, uint64_t now);
+void account_end(struct gbx_future *future);
 
 /* --- the rest -------------------------------------------------------------------------------
  */

@@ -10,6 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
+enum {
+    STAT_STATE = 3, /* fields of /proc/pid/stat, counted from 1: see proc(5) */
+    STAT_USER_TIME = 14
+};
+
 /* The start of a file, as text. False: there is none. */
 static bool
 read_text(const char *path, char *text, size_t size)
@@ -48,15 +53,24 @@ cell_cpu_us(struct cell *cell)
     return pid != 0 && clock_getcpuclockid(pid, &clock) == 0 ? clock_ns_of(clock) / 1000 : 0;
 }
 
+/* /proc/pid/`file` of a cell, as text. */
+static bool
+read_of(struct cell *cell, const char *file, char *text, size_t size)
+{
+    char path[64];
+    pid_t pid = cell_pid(cell);
+
+    (void)snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file);
+    return pid != 0 && read_text(path, text, size);
+}
+
 /* The number at `index` in /proc/pid/statm, in bytes. */
 static uint64_t
 memory_of(struct cell *cell, unsigned index)
 {
-    char path[64], text[128], *at = text;
-    pid_t pid = cell_pid(cell);
+    char text[128], *at = text;
 
-    (void)snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
-    if (pid == 0 || !read_text(path, text, sizeof text))
+    if (!read_of(cell, "statm", text, sizeof text))
         return 0;
     while (index-- > 0)
         (void)strtoull(at, &at, 10);
@@ -75,15 +89,64 @@ cell_data_bytes(struct cell *cell)
     return memory_of(cell, 5);
 }
 
+/* What stands behind "name:" in a table of kilobytes, in bytes; 0 if nothing does. */
+static uint64_t
+kib_of(const char *table, const char *name)
+{
+    const char *at = strstr(table, name);
+
+    return at == NULL ? 0 : strtoull(at + strlen(name), NULL, 10) * 1024;
+}
+
+bool
+cell_memory(struct cell *cell, gbx_memory *out)
+{
+    char text[4096];
+
+    if (!read_of(cell, "status", text, sizeof text))
+        return false;
+    out->resident_bytes = kib_of(text, "\nVmRSS:");
+    out->resident_peak_bytes = kib_of(text, "\nVmHWM:");
+    out->page_table_bytes = kib_of(text, "\nVmPTE:");
+    if (read_of(cell, "smaps_rollup", text, sizeof text)) {
+        out->private_bytes =
+            kib_of(text, "\nPrivate_Clean:") + kib_of(text, "\nPrivate_Dirty:");
+        out->proportional_bytes = kib_of(text, "\nPss:");
+    }
+    return true;
+}
+
+/* Its line in /proc, from the state on: a name before it may hold anything. NULL: unknown. */
+static const char *
+stat_of(struct cell *cell, char *text, size_t size)
+{
+    const char *state = read_of(cell, "stat", text, size) ? strrchr(text, ')') : NULL;
+
+    return state != NULL && state[1] == ' ' ? state + 2 : NULL;
+}
+
+void
+cell_cpu_split(struct cell *cell, uint64_t *user_us, uint64_t *system_us)
+{
+    uint64_t tick_us = 1000000 / (uint64_t)sysconf(_SC_CLK_TCK);
+    char text[512];
+    const char *at = stat_of(cell, text, sizeof text);
+    char *end;
+
+    *user_us = *system_us = 0;
+    for (int i = STAT_STATE; at != NULL && i < STAT_USER_TIME; i++)
+        at = strchr(at, ' ') == NULL ? NULL : strchr(at, ' ') + 1;
+    if (at == NULL)
+        return;
+    *user_us = strtoull(at, &end, 10) * tick_us;
+    *system_us = strtoull(end, NULL, 10) * tick_us;
+}
+
 bool
 cell_is_runnable(struct cell *cell)
 {
-    char path[64], text[256];
-    pid_t pid = cell_pid(cell);
+    char text[512];
+    const char *state = stat_of(cell, text, sizeof text);
 
-    (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    if (pid == 0 || !read_text(path, text, sizeof text))
-        return false;
-    const char *state = strrchr(text, ')'); /* a name may hold anything */
-    return state != NULL && state[1] == ' ' && state[2] == 'R';
+    return state != NULL && *state == 'R';
 }

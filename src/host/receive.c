@@ -283,11 +283,12 @@ on_statistics_reply(
     const struct {
         const char *name;
         uint64_t number;
-    } fields[] = { { "heapUsed", m->heap_used }, { "heapTotal", m->heap_total },
-        { "heapLimit", m->heap_limit }, { "malloced", m->heap_malloced },
-        { "external", m->external }, { "externalPeak", m->external_peak }, { "code", m->code },
-        { "contexts", m->contexts }, { "detachedContexts", m->detached },
-        { "collections", m->collections }, { "collectionTime", m->collection_us } };
+    } fields[] = { { "heapUsed", m->heap_used }, { "heapPeak", m->heap_peak },
+        { "heapTotal", m->heap_total }, { "heapLimit", m->heap_limit },
+        { "malloced", m->heap_malloced }, { "external", m->external },
+        { "externalPeak", m->external_peak }, { "code", m->code }, { "contexts", m->contexts },
+        { "detachedContexts", m->detached }, { "collections", m->collections },
+        { "collectionTime", m->collection_us } };
 
     if (future == NULL)
         return broke(isolate, "statistics that nobody asked for");

@@ -101,6 +101,7 @@ isolate_send(gbx_isolate *isolate)
         buf_clear(out);
         return status;
     }
+    isolate->told_bytes += out->len;
     return send_bytes(isolate, out);
 }
 

@@ -20,9 +20,9 @@ statistic(gbx_isolate *isolate, const char *name)
 CleanTest(account, statistics_follow_the_heap)
 {
     gbx_isolate_options options = GBX_ISOLATE_OPTIONS_INIT;
-    static const char *const names[] = { "heapUsed", "heapTotal", "heapLimit", "malloced",
-        "external", "externalPeak", "code", "contexts", "detachedContexts", "collections",
-        "collectionTime" };
+    static const char *const names[] = { "heapUsed", "heapPeak", "heapTotal", "heapLimit",
+        "malloced", "external", "externalPeak", "code", "contexts", "detachedContexts",
+        "collections", "collectionTime" };
 
     options.memory_limit_bytes = (uint64_t)100 << 20;
     struct world w = world_open(&options);
@@ -41,10 +41,13 @@ CleanTest(account, statistics_follow_the_heap)
     eval_only(w.context, "buffer = new ArrayBuffer(10 << 20)");
     cr_assert_geq(statistic(w.isolate, "external"), 10 << 20);
     double collections = statistic(w.isolate, "collections");
+    double peak = statistic(w.isolate, "heapPeak");
+    cr_assert_geq(peak, used + 100000 * 16);
     eval_only(w.context, "kept = buffer = null");
     settle(gbx_isolate_collect(w.isolate), GBX_OK);
     cr_assert_gt(statistic(w.isolate, "collections"), collections);
     cr_assert_lt(statistic(w.isolate, "heapUsed"), used + 100000 * 16);
+    cr_assert_geq(statistic(w.isolate, "heapPeak"), peak);
     cr_assert_lt(statistic(w.isolate, "external"), 10 << 20);
     cr_assert_geq(statistic(w.isolate, "externalPeak"), 10 << 20);
 
@@ -111,6 +114,153 @@ CleanTest(account, usage_is_the_kernel_s)
     cr_assert_eq(gbx_isolate_usage(w.isolate, &longer.usage), GBX_OK);
     cr_assert_eq(longer.tail, 77);
     cr_assert_eq(longer.usage.size, sizeof longer);
+    world_close(&w);
+}
+
+static gbx_status
+naps(gbx_callback *callback, void *data)
+{
+    (void)callback;
+    sleep_ms(*(int *)data);
+    return GBX_OK;
+}
+
+CleanTest(account, usage_tells_host_functions_apart)
+{
+    struct world w = world_open(NULL);
+    gbx_usage before = GBX_USAGE_INIT, after = GBX_USAGE_INIT;
+    int ms = 30;
+
+    give(w.context, "nap", naps, &ms);
+    cr_assert_eq(gbx_isolate_usage(w.isolate, &before), GBX_OK);
+    eval_only(
+        w.context, "nap(); nap(); const end = Date.now() + 100; while (Date.now() < end);");
+    cr_assert_eq(gbx_isolate_usage(w.isolate, &after), GBX_OK);
+    cr_assert_eq(before.host_calls, 0);
+    cr_assert_eq(after.host_calls, 2);
+    cr_assert_geq(after.host_us, 60000);
+    cr_assert_geq(after.lived_us, before.lived_us + 160000);
+    cr_assert_geq(after.lived_us, after.host_us + 100000);
+    /* In ticks, which are coarse; the sum is the exact figure but for them. */
+    uint64_t split = after.cpu_user_us + after.cpu_system_us;
+    cr_assert_gt(after.cpu_user_us, before.cpu_user_us);
+    cr_assert_leq(split, after.cpu_us + 20000);
+    cr_assert_geq(split + 20000, after.cpu_us);
+    world_close(&w);
+}
+
+CleanTest(account, memory_is_the_kernel_s)
+{
+    struct world w = world_open(NULL);
+    gbx_memory before = GBX_MEMORY_INIT, after = GBX_MEMORY_INIT;
+
+    eval_only(w.context, "1");
+    cr_assert_eq(gbx_isolate_memory(w.isolate, &before), GBX_OK);
+    eval_only(w.context, "x = new Uint8Array(20 << 20).fill(1)");
+    cr_assert_eq(gbx_isolate_memory(w.isolate, &after), GBX_OK);
+    cr_assert_eq(after.size, sizeof after);
+    cr_assert_geq(after.resident_bytes, before.resident_bytes + (19 << 20));
+    cr_assert_geq(after.resident_peak_bytes, after.resident_bytes);
+    cr_assert_gt(after.page_table_bytes, 0);
+    if (geteuid() == 0) { /* most of a young cell is its template's */
+        cr_assert_gt(before.private_bytes, 0);
+        cr_assert_lt(before.private_bytes, before.resident_bytes / 2);
+        cr_assert_geq(after.private_bytes, before.private_bytes + (19 << 20));
+        cr_assert_geq(after.proportional_bytes, after.private_bytes);
+        cr_assert_lt(after.proportional_bytes, after.resident_bytes);
+    }
+    after.size = 4;
+    cr_assert_eq(gbx_isolate_memory(w.isolate, &after), GBX_EINVAL);
+    after.size = sizeof after;
+    expect_failure(
+        w.context, "for (let a = [];;) a.push(new Array(1e5).fill(1))", GBX_EMEMORY, NULL);
+    cr_assert_eq(gbx_isolate_memory(w.isolate, &after), GBX_EDISPOSED);
+    world_close(&w);
+}
+
+static gbx_future *
+start_measured(gbx_context *context, const char *source, uint32_t flags)
+{
+    return start(context, source, flags | GBX_MEASURE);
+}
+
+/* Waits for it; what it cost. */
+static gbx_call_usage
+settle_measured(gbx_future *future, gbx_status expected)
+{
+    gbx_call_usage usage = GBX_CALL_USAGE_INIT;
+
+    cr_assert_eq(gbx_future_wait(future, -1, NULL), expected);
+    cr_assert_eq(gbx_future_usage(future, &usage), GBX_OK);
+    gbx_future_free(future);
+    return usage;
+}
+
+CleanTest(account, of_a_call)
+{
+    struct world w = world_open(NULL);
+    int ms = 30;
+
+    give(w.context, "nap", naps, &ms);
+    gbx_call_usage small = settle_measured(start_measured(w.context, "1", 0), GBX_OK);
+    cr_assert_eq(small.host_calls, 0);
+    cr_assert_eq(small.host_us, 0);
+    cr_assert(small.sent_bytes > 12 && small.sent_bytes < 200);
+    cr_assert(small.received_bytes > 12 && small.received_bytes < 100);
+
+    gbx_call_usage busy = settle_measured(start_measured(w.context,
+                                              "nap('x'.repeat(50000)); { const end = "
+                                              "Date.now() + 100; while (Date.now() < end); } "
+                                              "'y'.repeat(30000)",
+                                              0),
+        GBX_OK);
+    cr_assert_eq(busy.host_calls, 1);
+    cr_assert_geq(busy.host_us, 30000);
+    cr_assert_geq(busy.wall_us, busy.host_us + 100000);
+    cr_assert_gt(busy.cpu_us, 1000);
+    cr_assert_leq(busy.cpu_us, 2 * busy.wall_us);
+    cr_assert_geq(busy.received_bytes, 80000);
+    cr_assert_lt(busy.received_bytes, 90000);
+    cr_assert_lt(busy.sent_bytes, 1000);
+    world_close(&w);
+}
+
+/* Who stands in line pays for nobody else's time. */
+CleanTest(account, of_a_call_begins_with_its_turn)
+{
+    struct world w = world_open(NULL);
+
+    gbx_future *first = start_measured(w.context,
+        "{ const end = Date.now() + 200; while (Date.now() < end); } 'x'.repeat(9000)", 0);
+    gbx_future *second = start_measured(w.context, "1", 0);
+    gbx_call_usage unfinished = GBX_CALL_USAGE_INIT;
+    cr_assert_eq(gbx_future_usage(first, &unfinished), GBX_EBUSY);
+    gbx_call_usage busy = settle_measured(first, GBX_OK),
+                   idle = settle_measured(second, GBX_OK);
+    cr_assert_geq(busy.wall_us, 190000);
+    cr_assert_lt(idle.cpu_us, busy.cpu_us);
+    cr_assert_lt(idle.received_bytes, 1000);
+    cr_assert_lt(idle.sent_bytes, 200);
+    world_close(&w);
+}
+
+CleanTest(account, of_a_call_that_ended_badly)
+{
+    struct world w = world_open(NULL);
+    gbx_call_usage usage = GBX_CALL_USAGE_INIT;
+
+    cr_assert_gt(
+        settle_measured(start_measured(w.context, "throw 1", 0), GBX_ETHROW).received_bytes,
+        12);
+    gbx_future *plain = start(w.context, "1", 0);
+    cr_assert_eq(gbx_future_wait(plain, -1, NULL), GBX_OK);
+    cr_assert_eq(gbx_future_usage(plain, &usage), GBX_EINVAL);
+    gbx_future_free(plain);
+    gbx_future *dies =
+        start_measured(w.context, "for (let a = [];;) a.push(new Array(1e5).fill(1))", 0);
+    usage = settle_measured(dies, GBX_EMEMORY);
+    cr_assert_gt(usage.cpu_us, 1000);
+    cr_assert_gt(usage.wall_us, 1000);
     world_close(&w);
 }
 
