@@ -117,8 +117,9 @@
 #define STOP_STARVED_CPU_US  60000
 #define STOP_STARVED_LOOK_US 10000
 #define STOP_STARVED_MAX_US  3000000
-/* A cell for which nothing is under way has only to tidy up. How often the host looks at such
- * cells, and the CPU time that one may use meanwhile: no budget of any call covers it. */
+/* A cell for which nothing is under way has only to tidy up, which PUMP_WALL_US bounds. How often
+ * the host looks at such cells, and the CPU time that one may use until it hears from the host
+ * again: no budget of any call covers it. */
 #define IDLE_LOOK_US         5000000
 #define IDLE_CPU_US          2000000
 /* How often the watchdog looks whether what it has stopped has ended, ns. */

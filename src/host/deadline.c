@@ -210,14 +210,14 @@ isolate_look_at_idle(gbx_isolate *isolate, uint64_t now)
 {
     if (isolate->idle.at_us == now || !is_idle(isolate))
         return;
-    uint64_t cpu = cell_cpu_us(isolate->cell), used = cpu - isolate->idle.cpu_us;
-    bool all_the_time =
-        isolate->idle.at_us != 0 && isolate->idle.sent_bytes == isolate->sent_bytes;
+    uint64_t cpu = cell_cpu_us(isolate->cell);
+    bool anew = isolate->idle.at_us == 0 || isolate->idle.sent_bytes != isolate->sent_bytes;
 
     isolate->idle.at_us = now;
-    isolate->idle.cpu_us = cpu;
-    isolate->idle.sent_bytes = isolate->sent_bytes;
-    if (all_the_time && cpu != 0 && used > IDLE_CPU_US)
+    if (anew) {
+        isolate->idle.cpu_us = cpu;
+        isolate->idle.sent_bytes = isolate->sent_bytes;
+    } else if (cpu > isolate->idle.cpu_us + IDLE_CPU_US)
         isolate_condemn(
             isolate, GBX_ECPU, "the cell used CPU time while nothing was under way");
 }
