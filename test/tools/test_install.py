@@ -75,6 +75,23 @@ def test_everything_is_there():
     assert not extra, f'not expected: {extra}'
 
 
+def test_every_function_has_its_page():
+    declared = set()
+    for header in (ROOT / 'include/glovebox').glob('*.h'):
+        declared |= set(re.findall(r'^GBX_API\b[^;{]*?\b(gbx_\w+)\(', header.read_text(), re.MULTILINE))
+    manual = installed.prefix / 'share/man/man3'
+    assert len(declared) > 100 and declared == {path.stem for path in manual.iterdir()}, declared
+    page = (manual / 'gbx_isolate_open.3').read_text()
+    for part in ('uint64_t memory_limit_bytes;', 'GBX_EENGINE', '#include <glovebox/isolate.h>'):
+        assert part in page, part
+    assert '.so man3/gbx_value_new_array.3' in (manual / 'gbx_value_new_set.3').read_text()
+    if not shutil.which('groff'):
+        raise tap.Skip('no groff here')
+    for path in manual.iterdir():
+        said = run('groff', '-man', '-Tutf8', '-ww', '-z', path, cwd=manual.parent)
+        assert said == '', (path.name, said)
+
+
 def test_the_soname_links():
     for name in ('libglovebox.so', 'libglovebox.so.0'):
         link = installed.prefix / 'lib' / name
