@@ -140,8 +140,8 @@ GBX_API void gbx_reference_close(GBX_OWN gbx_reference *reference);
  *
  * @param source     NUL-terminated UTF-8.
  * @param options    copied; NULL for all defaults.
- * @param out_value  the completion value; free it with gbx_value_free(). NULL: not wanted.
- *                   Untouched on failure.
+ * @param out_value  the completion value; free it with gbx_value_free(). NULL: not wanted,
+ *                   as with GBX_RESULT_IGNORE. Untouched on failure.
  * @param error      filled on failure only; may be NULL.
  * @return as gbx_future_status().
  * @blocks until it has run.   @threads one at a time.   @since 0.1

@@ -115,16 +115,27 @@ plain_fill(v8::Local<v8::Message> message, struct engine_exception *out)
         text_append(&out->message, message->Get(), out->message.max);
 }
 
+/* Name and message of an error, or of an object of whatever other class a guest throws. */
+static void
+names_fill(v8::Local<v8::Context> context, v8::Local<v8::Value> thrown,
+    v8::Local<v8::Message> message, struct engine_exception *out)
+{
+    v8::Local<v8::String> class_name = thrown.As<v8::Object>()->GetConstructorName();
+
+    if (!data_text(context, thrown, "name", &out->name) &&
+        !class_name->StringEquals(text_of("Object")))
+        text_append(&out->name, class_name, out->name.max);
+    if (!data_text(context, thrown, "message", &out->message))
+        plain_fill(message, out);
+}
+
 static void
 error_fill(v8::Local<v8::Context> context, v8::Local<v8::Value> error,
     v8::Local<v8::Message> message, struct engine_exception *out)
 {
     v8::Local<v8::Value> stack;
 
-    if (!data_text(context, error, "name", &out->name))
-        text_append(&out->name, error.As<v8::Object>()->GetConstructorName(), out->name.max);
-    if (!data_text(context, error, "message", &out->message))
-        plain_fill(message, out);
+    names_fill(context, error, message, out);
     if (v8::TryCatch::StackTrace(context, error).ToLocal(&stack) && stack->IsString())
         text_append(&out->stack, stack.As<v8::String>(), out->stack.max);
     out->from_host = error.As<v8::Object>()->HasPrivate(context, host_mark()).FromMaybe(false);
@@ -144,6 +155,8 @@ thrown_fill(v8::Local<v8::Context> context, v8::Local<v8::Value> exception,
         position_fill(context, message, &out->exception);
     if (exception->IsNativeError())
         error_fill(context, exception, message, &out->exception);
+    else if (exception->IsObject() && !exception->IsProxy())
+        names_fill(context, exception, message, &out->exception);
     else
         plain_fill(message, &out->exception);
     if (copy && !caught.HasTerminated() &&

@@ -83,9 +83,10 @@ gbx_isolate_context(gbx_isolate *isolate)
     return isolate->context;
 }
 
-gbx_future *
-gbx_context_eval(
-    gbx_context *context, const char *source, size_t len, const gbx_call_options *options)
+/* `flags`: besides those of the options. */
+static gbx_future *
+eval(gbx_context *context, const char *source, size_t len, const gbx_call_options *options,
+    uint32_t flags)
 {
     gbx_isolate *isolate = context->isolate;
     gbx_error error = GBX_ERROR_INIT;
@@ -102,7 +103,7 @@ gbx_context_eval(
     gbx_future *future = call_future(isolate, context->id, &o);
     put_eval(&isolate->scratch->out, isolate_tag(isolate, future->id),
         &(struct msg_eval){ .context = context->id,
-            .flags = o.flags,
+            .flags = o.flags | flags,
             .wall_us = o.timeout_us,
             .cpu_us = o.cpu_us,
             .line = o.line,
@@ -111,6 +112,13 @@ gbx_context_eval(
             .source = span_of(source, len) });
     future_limit(future, o.timeout_us, o.cpu_us);
     return future_send(isolate, future);
+}
+
+gbx_future *
+gbx_context_eval(
+    gbx_context *context, const char *source, size_t len, const gbx_call_options *options)
+{
+    return eval(context, source, len, options, 0);
 }
 
 static gbx_future *
@@ -324,12 +332,18 @@ gbx_status
 gbx_eval(gbx_context *context, const char *source, const gbx_call_options *options,
     gbx_value **out_value, gbx_error *error)
 {
-    return settle(gbx_context_eval(context, source, strlen(source), options), out_value, error);
+    uint32_t flags = out_value == NULL ? GBX_RESULT_IGNORE : 0;
+
+    return settle(eval(context, source, strlen(source), options, flags), out_value, error);
 }
 
 gbx_status
 gbx_call(gbx_context *context, const char *path, const gbx_value *const *arguments,
     size_t count, gbx_value **out_value, gbx_error *error)
 {
-    return settle(gbx_context_call(context, path, arguments, count, NULL), out_value, error);
+    gbx_call_options options = GBX_CALL_OPTIONS_INIT;
+
+    options.flags = out_value == NULL ? GBX_RESULT_IGNORE : 0;
+    return settle(
+        gbx_context_call(context, path, arguments, count, &options), out_value, error);
 }

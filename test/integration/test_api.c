@@ -18,6 +18,19 @@ struct longer {
     } u;
 };
 
+CleanTest(api, a_value_that_is_not_wanted_need_not_be_copyable)
+{
+    struct world w = world_open(NULL);
+    gbx_value *value = NULL;
+
+    cr_assert_eq(gbx_eval(w.context, "f = () => f", NULL, NULL, NULL), GBX_OK);
+    cr_assert_eq(gbx_call(w.context, "f", NULL, 0, NULL, NULL), GBX_OK);
+    cr_assert_eq(gbx_eval(w.context, "f", NULL, &value, NULL), GBX_ECLONE);
+    cr_assert_eq(gbx_call(w.context, "f", NULL, 0, &value, NULL), GBX_ECLONE);
+    cr_assert_null(value);
+    world_close(&w);
+}
+
 CleanTest(api, version_is_the_header_s)
 {
     cr_assert_eq(gbx_version(), GBX_VERSION);
@@ -142,7 +155,7 @@ CleanTest(api, call_options_are_checked)
     struct longer longer;
     char *file = malloc(5000);
 
-    o.flags = 16;
+    o.flags = 1u << 31;
     settle(gbx_context_eval(w.context, "1", 1, &o), GBX_EUNSUPPORTED);
     settle(gbx_context_get(w.context, "x", &o), GBX_EUNSUPPORTED);
     settle(gbx_context_call(w.context, "x", NULL, 0, &o), GBX_EUNSUPPORTED);

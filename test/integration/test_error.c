@@ -133,6 +133,24 @@ CleanTest(error, may_be_anything)
     world_close(&w);
 }
 
+CleanTest(error, of_a_class_that_is_no_error_has_its_names)
+{
+    struct world w = world_open(NULL);
+    gbx_error error = GBX_ERROR_INIT;
+
+    expect_failure(
+        w.context, "throw new (class Mishap { message = 'it fell' })", GBX_ETHROW, &error);
+    cr_assert_str_eq(error.name, "Mishap");
+    cr_assert_str_eq(error.message, "it fell");
+    expect_failure(
+        w.context, "throw { name: 'Own', get message() { return 'run' } }", GBX_ETHROW, &error);
+    cr_assert_str_eq(error.name, "Own");
+    cr_assert_str_eq(error.message, "Uncaught #<Object>");
+    expect_failure(w.context, "throw { a: 1 }", GBX_ETHROW, &error);
+    cr_assert_str_empty(error.name);
+    world_close(&w);
+}
+
 CleanTest(error, comes_with_its_value_and_causes)
 {
     struct world w = world_open(NULL);
