@@ -4,7 +4,7 @@ DESTDIR ?=
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test attacks bench bench-heap asan tidy format fuzz coverage install uninstall clean
+.PHONY: help build run test attacks bench bench-heap test262 asan tidy format fuzz coverage install uninstall clean
 # A log is spared the progress of the build.
 NINJA = ninja $$([ -t 2 ] || echo --quiet)
 MESON_TEST = meson test --no-rebuild --print-errorlogs
@@ -49,6 +49,12 @@ bench-heap: ## reading a heap snapshot of 170 MB, beside DevTools' own code
 	@tools/configure build
 	@$(NINJA) -C build bench/bench_heap
 	@build/libexec/glovebox/engine/bin/node bench/heap.mjs build/bench/bench_heap
+
+test262: ## TC39's conformance tests of DIR, a checkout of test262, each in a cell of its own; PREFIX: only those below it
+	@tools/setup test
+	@tools/configure build
+	@$(NINJA) -C build program conformance
+	@tools/test262 build "$(DIR)" "$(PREFIX)"
 
 asan: ## only the tests with ASan and UBSan, into build-asan/
 	@tools/setup test
