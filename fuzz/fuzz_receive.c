@@ -262,7 +262,7 @@ ask(uint32_t which)
     options.flags = (which & 1 ? GBX_AWAIT : 0u) | (which & 2 ? GBX_RESULT_REFERENCE : 0u);
     options.timeout_us = which & 4 ? 1000000 : 0;
     options.cpu_us = which & 8 ? 1000000 : 0;
-    switch (input_u8(&in) % 6) {
+    switch (input_u8(&in) % 7) {
     case 0:
         keep(gbx_context_eval(context, "x", 1, &options));
         break;
@@ -278,9 +278,12 @@ ask(uint32_t which)
     case 4:
         keep(gbx_isolate_collect(f.isolate));
         break;
-    default:
+    case 5:
         keep(gbx_context_set_function(
             context, "f", function, (void *)(uintptr_t)&modes[which % (sizeof modes - 1)]));
+        break;
+    default:
+        keep(gbx_script_compile(f.isolate, "1", 1, NULL, 0, NULL));
         break;
     }
 }

@@ -33,7 +33,7 @@ const serve = [3], hear = [4];
 const stream = (b) => [5, ...piece(b)];
 const wait = (k) => [6, k], take = (k) => [7, k];
 const ask = (kind, flags = 0) => [8, flags, kind];
-const EVAL = 0, CALL = 1, GET = 2, STATISTICS = 3, COLLECT = 4, FUNCTION = 5;
+const EVAL = 0, CALL = 1, GET = 2, STATISTICS = 3, COLLECT = 4, FUNCTION = 5, SCRIPT = 6;
 const snapshot = (attached) => [9, attached];
 const context = (open) => [10, open ? 0 : 1], session = (open) => [10, open ? 2 : 3];
 const settle = (well) => [11, well ? 0 : 1];
@@ -62,6 +62,10 @@ const receive = {
   reference_unasked: [...ask(EVAL), ...frame('REFERENCE', 0, u32(5)), ...serve],
   reference_zero: [...ask(EVAL, 2), ...frame('REFERENCE', 0, u32(0)), ...serve],
   reference_without_memory: [...ask(EVAL, 2), ...without_memory(1), ...frame('REFERENCE', 0, u32(5)), ...serve],
+  script: [...ask(SCRIPT), ...frame('RESULT', 0, result(false)), ...serve, ...take(0)],
+  script_forged: [...ask(SCRIPT), ...frame('RESULT', 0, result('x')), ...serve],
+  script_cached: [...ask(SCRIPT), ...frame('RESULT', 0, result(true)), ...serve],
+  script_failure: [...ask(SCRIPT), ...frame('FAILURE', 0, failure(1)), ...serve, ...take(0)],
   failure: [...ask(EVAL), ...frame('FAILURE', 0, failure(1, { name: 'TypeError', message: 'no', stack: 'at x', file: 'f',
     source_line: 'x()', value: value({ cause: 1 }) })), ...serve, ...take(0)],
   failure_nameless: [...ask(EVAL), ...frame('FAILURE', 0, failure(2)), ...serve, ...take(0)],

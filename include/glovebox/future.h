@@ -16,6 +16,7 @@ extern "C" {
 
 typedef struct gbx_future gbx_future;
 typedef struct gbx_reference gbx_reference;
+typedef struct gbx_script gbx_script;
 
 /* Called once, when the future is finished: inside gbx_runtime_dispatch() or a wait, or at once
  * if it was finished already. It may free the future and call anything but gbx_runtime_close().

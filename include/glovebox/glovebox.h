@@ -8,6 +8,7 @@
 #include <glovebox/inspector.h>
 #include <glovebox/isolate.h>
 #include <glovebox/runtime.h>
+#include <glovebox/script.h>
 #include <glovebox/status.h>
 #include <glovebox/usage.h>
 #include <glovebox/value.h>

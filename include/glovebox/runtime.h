@@ -30,10 +30,13 @@ typedef struct gbx_runtime_options {
                          * engine); NULL: the one that glovebox came with */
     uint32_t require;   /* enum gbx_require; 0: strict */
     uint32_t reserved;  /* 0 */
+    const void *cache_key; /* 32 secret bytes, copied: the seal of code caches, which are good
+                            * where the key is the same; whoever has it can make up machine code.
+                            * NULL: a random one, whose caches are good for this runtime */
 } gbx_runtime_options;
-#define GBX_RUNTIME_OPTIONS_INIT                   \
-    {                                              \
-        sizeof(gbx_runtime_options), 0, NULL, 0, 0 \
+#define GBX_RUNTIME_OPTIONS_INIT                         \
+    {                                                    \
+        sizeof(gbx_runtime_options), 0, NULL, 0, 0, NULL \
     }
 /* Which layers of the sandbox must hold, or there is no cell. What is not required is engaged
  * all the same where the machine lets it; see gbx_runtime_layer(). */

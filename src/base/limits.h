@@ -50,6 +50,8 @@
 
 /* Bytes of source text in one evaluation; typescript.js is 9 MB. */
 #define SOURCE_BYTES_MAX   (256 * MIB)
+/* Bytes of a script's code cache: it fits a message together with its source. */
+#define CACHE_BYTES_MAX    (256 * MIB)
 /* Bytes of all arguments of one call, or of one answer. */
 #define MESSAGE_BYTES_MAX  (VALUE_BYTES_MAX + MESSAGE_HEAD_MAX)
 /* Bytes of a message before its last field: fixed fields, names, a path. */
@@ -70,12 +72,14 @@
 #define CDP_BYTES_MAX      (256 * MIB)
 /* Bytes of one piece of an attached heap snapshot; what V8 hands us at a time. */
 #define SNAPSHOT_PIECE_MAX (256 * KIB)
-/* Contexts, references, host functions, inspector sessions and nested calls of one isolate.
- * Each costs the host a table entry; nesting costs it native stack (about 2 KiB a level). */
+/* Contexts, references, host functions, inspector sessions, scripts and nested calls of one
+ * isolate. Each costs the host a table entry; nesting costs it native stack (about 2 KiB a
+ * level). */
 #define CONTEXTS_MAX       1024
 #define REFERENCES_MAX     (1024 * 1024)
 #define FUNCTIONS_MAX      (64 * 1024)
 #define SESSIONS_MAX       256
+#define SCRIPTS_MAX        (64 * 1024)
 #define NESTING_MAX        64
 /* Host promises that one guest may have open. */
 #define PROMISES_MAX       (64 * 1024)

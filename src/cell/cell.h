@@ -124,6 +124,15 @@ void serve(struct cell *cell, const struct queued *q);
 /* Requests that are served at once, also while JavaScript runs. */
 bool is_urgent(const struct frame *frame);
 void serve_urgent(struct cell *cell, const struct frame *frame);
+/* Around what a request runs: its task, or NULL after having refused it; and the answer. */
+struct task *serve_begin(struct cell *cell, const struct queued *q, uint32_t context,
+    uint64_t wall_us, uint64_t cpu_us, struct engine_outcome *out);
+void serve_end(struct cell *cell, struct task *task, struct engine_outcome *out);
+/* Requests about scripts (scripts.c). */
+void serve_script_compile(
+    struct cell *cell, const struct queued *q, const struct msg_script_compile *m);
+void serve_script_run(
+    struct cell *cell, const struct queued *q, const struct msg_script_run *m);
 /* What the engine asks of the cell (hooks.c). */
 extern const struct engine_hooks cell_hooks;
 

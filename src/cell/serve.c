@@ -6,9 +6,8 @@
 /* --- requests -------------------------------------------------------------------------------
  */
 
-/* The task of a request, or NULL after having refused it. */
-static struct task *
-begin(struct cell *cell, const struct queued *q, uint32_t context, uint64_t wall_us,
+struct task *
+serve_begin(struct cell *cell, const struct queued *q, uint32_t context, uint64_t wall_us,
     uint64_t cpu_us, struct engine_outcome *out)
 {
     struct task *task = task_new(cell, q->frame.id, wall_us, cpu_us);
@@ -35,8 +34,8 @@ begin(struct cell *cell, const struct queued *q, uint32_t context, uint64_t wall
     return task;
 }
 
-static void
-end(struct cell *cell, struct task *task, struct engine_outcome *out)
+void
+serve_end(struct cell *cell, struct task *task, struct engine_outcome *out)
 {
     task_leave(cell, task);
     if (task->stopped != GBX_OK) { /* what it came to in spite of that is not its result */
@@ -59,7 +58,7 @@ static void
 serve_eval(struct cell *cell, const struct queued *q, const struct msg_eval *m)
 {
     struct engine_outcome out;
-    struct task *task = begin(cell, q, m->context, m->wall_us, m->cpu_us, &out);
+    struct task *task = serve_begin(cell, q, m->context, m->wall_us, m->cpu_us, &out);
 
     if (task == NULL)
         return;
@@ -67,56 +66,56 @@ serve_eval(struct cell *cell, const struct queued *q, const struct msg_eval *m)
         &(struct engine_source){
             .text = m->source, .file = m->file, .line = m->line, .column = m->column },
         &out);
-    end(cell, task, &out);
+    serve_end(cell, task, &out);
 }
 
 static void
 serve_call(struct cell *cell, const struct queued *q, const struct msg_call *m)
 {
     struct engine_outcome out;
-    struct task *task = begin(cell, q, m->context, m->wall_us, m->cpu_us, &out);
+    struct task *task = serve_begin(cell, q, m->context, m->wall_us, m->cpu_us, &out);
 
     if (task == NULL)
         return;
     engine_call(m->context, task->handle, m->flags, m->path, m->reference, m->count,
         m->arguments, &out);
-    end(cell, task, &out);
+    serve_end(cell, task, &out);
 }
 
 static void
 serve_get(struct cell *cell, const struct queued *q, const struct msg_get *m)
 {
     struct engine_outcome out;
-    struct task *task = begin(cell, q, m->context, m->wall_us, m->cpu_us, &out);
+    struct task *task = serve_begin(cell, q, m->context, m->wall_us, m->cpu_us, &out);
 
     if (task == NULL)
         return;
     engine_get(m->context, task->handle, m->flags, m->path, &out);
-    end(cell, task, &out);
+    serve_end(cell, task, &out);
 }
 
 static void
 serve_set(struct cell *cell, const struct queued *q, const struct msg_set *m)
 {
     struct engine_outcome out;
-    struct task *task = begin(cell, q, m->context, m->wall_us, m->cpu_us, &out);
+    struct task *task = serve_begin(cell, q, m->context, m->wall_us, m->cpu_us, &out);
 
     if (task == NULL)
         return;
     engine_set(m->context, m->path, m->value, &out);
-    end(cell, task, &out);
+    serve_end(cell, task, &out);
 }
 
 static void
 serve_set_function(struct cell *cell, const struct queued *q, const struct msg_set_function *m)
 {
     struct engine_outcome out;
-    struct task *task = begin(cell, q, m->context, PUMP_WALL_US, 0, &out);
+    struct task *task = serve_begin(cell, q, m->context, PUMP_WALL_US, 0, &out);
 
     if (task == NULL)
         return;
     engine_set_function(m->context, m->path, m->function, &out);
-    end(cell, task, &out);
+    serve_end(cell, task, &out);
 }
 
 static void
@@ -282,6 +281,11 @@ serve_order(struct cell *cell, const struct frame *frame)
         engine_reference_free(m.reference);
         break;
     }
+    case MESSAGE_SCRIPT_CLOSE: {
+        DECODE(script_close, frame);
+        engine_script_free(m.script);
+        break;
+    }
     default: /* an ANSWER that nobody waits for any more */
         break;
     }
@@ -310,6 +314,8 @@ serve(struct cell *cell, const struct queued *q)
         CASE(SET_FUNCTION, set_function)
         CASE(SETTLE, settle)
         CASE(CONTEXT_OPEN, context_open)
+        CASE(SCRIPT_COMPILE, script_compile)
+        CASE(SCRIPT_RUN, script_run)
     case MESSAGE_COLLECT:
         serve_collect(cell, frame->id);
         break;

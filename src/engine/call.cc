@@ -15,13 +15,6 @@
 #include <unordered_map>
 #include <vector>
 
-/* What the caller asked for. */
-struct asked {
-    uint32_t context;
-    uint32_t call;
-    uint32_t flags; /* ENGINE_AWAIT ... */
-};
-
 /* A promise whose settlement the host waits for. */
 struct awaited {
     struct asked asked;
@@ -185,8 +178,7 @@ answer_promise(v8::Local<v8::Context> context, const struct asked *asked,
         answer(context, asked, v8::Undefined(eng.isolate), out);
 }
 
-/* What came of running the code: the microtasks, and the outcome. */
-static void
+void
 conclude(v8::Local<v8::Context> context, const struct asked *asked, v8::TryCatch &caught,
     v8::MaybeLocal<v8::Value> result, struct engine_outcome *out)
 {

@@ -187,6 +187,16 @@ void engine_set(
     uint32_t context, struct span path, struct span value, struct engine_outcome *out);
 void engine_set_function(
     uint32_t context, struct span path, uint32_t function, struct engine_outcome *out);
+/* Compiles a script for engine_script_run(), under a number of the caller's that is free; the value
+ * is true if `cache` (empty: none) served. Runs nothing of it. */
+void engine_script_compile(uint32_t script, const struct engine_source *source,
+    struct span cache, struct engine_outcome *out);
+/* Compiles all of a script; the value is an ArrayBuffer, for `cache` there. */
+void engine_script_cache(const struct engine_source *source, struct engine_outcome *out);
+void engine_script_run(uint32_t context, uint32_t script, uint32_t call, uint32_t flags,
+    struct engine_outcome *out);
+/* Unknown numbers are ignored. */
+void engine_script_free(uint32_t script);
 /* Settles a promise of ENGINE_ANSWER_PROMISE and runs microtasks. `answer` is VALUE or THROW.
  * False: no such promise (already settled, or context gone). */
 bool engine_settle(uint32_t promise, const struct engine_answer *answer);

@@ -7,9 +7,7 @@
 
 #include <climits>
 
-/* The source's text, and where it says to come from. Empty: past V8's longest string, or no
- * memory; an exception is pending. */
-static v8::MaybeLocal<v8::String>
+v8::MaybeLocal<v8::String>
 source_text(const struct engine_source *source)
 {
     v8::Local<v8::String> text;
@@ -28,7 +26,7 @@ offset_of(uint32_t offset)
     return offset > INT_MAX ? INT_MAX : static_cast<int>(offset);
 }
 
-static v8::ScriptOrigin
+v8::ScriptOrigin
 source_origin(const struct engine_source *source, bool module)
 {
     v8::Local<v8::String> name;

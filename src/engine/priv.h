@@ -56,6 +56,13 @@ void install_console(v8::Local<v8::Context> context);
 
 /* --- call.cc -------------------------------------------------------------------------- */
 
+/* What the caller asked for. */
+struct asked {
+    uint32_t context;
+    uint32_t call;
+    uint32_t flags; /* ENGINE_AWAIT ... */
+};
+
 /* One entry from outside into guest code: scopes, and a count that tells the outermost entry,
  * the only one that may run microtasks, from nested ones. */
 class guest_entry
@@ -81,6 +88,9 @@ bool microtasks_run(void);
  * drops the microtasks that wait, so that none of them ever runs outside of a deadline, and
  * tells hooks.settled of the awaited promises that lost their reaction by that. */
 void entry_terminated(void);
+/* In an entry, what came of running code: the microtasks, and the outcome. */
+void conclude(v8::Local<v8::Context> context, const struct asked *asked, v8::TryCatch &caught,
+    v8::MaybeLocal<v8::Value> result, struct engine_outcome *out);
 /* Forgets the promises that are awaited in a context that goes. */
 void awaits_forget_context(uint32_t id);
 
@@ -149,6 +159,10 @@ v8::Local<v8::Value> host_error(
 
 /* --- module.cc ------------------------------------------------------------------------ */
 
+/* A source's text. Empty: past V8's longest string, or no memory; an exception is pending. */
+v8::MaybeLocal<v8::String> source_text(const struct engine_source *source);
+/* Where it says to come from. */
+v8::ScriptOrigin source_origin(const struct engine_source *source, bool module);
 /* Compiles and runs; empty when an exception is pending. A module's value is its promise. */
 v8::MaybeLocal<v8::Value> script_run(
     v8::Local<v8::Context> context, const struct engine_source *source);

@@ -14,10 +14,9 @@ _Static_assert((int)GBX_AWAIT == CALL_AWAIT && (int)GBX_RESULT_REFERENCE == CALL
                    (int)GBX_RESULT_IGNORE == CALL_IGNORE_RESULT,
     "the wire's bits are the public ones");
 
-/* A caller's options with the isolate's defaults filled in; 0 means no limit from here on. */
-static gbx_status
-read_options(const gbx_isolate *isolate, const gbx_call_options *options, gbx_call_options *out,
-    gbx_error *error)
+gbx_status
+call_options_read(const gbx_isolate *isolate, const gbx_call_options *options,
+    gbx_call_options *out, gbx_error *error)
 {
     gbx_status status = options_read(out, sizeof *out, options,
         offsetof(gbx_call_options, column) + sizeof out->column, "call options", error);
@@ -38,6 +37,17 @@ read_options(const gbx_isolate *isolate, const gbx_call_options *options, gbx_ca
     return GBX_OK;
 }
 
+gbx_status
+call_source_check(size_t len, const gbx_call_options *options, gbx_error *error)
+{
+    if (len > SOURCE_BYTES_MAX)
+        return fail(error, GBX_ETOOBIG, "source: %zu bytes, at most %llu are allowed", len,
+            (unsigned long long)SOURCE_BYTES_MAX);
+    if (options->file != NULL && strlen(options->file) > NAME_BYTES_MAX)
+        return fail(error, GBX_EINVAL, "file name: longer than %d bytes", (int)NAME_BYTES_MAX);
+    return GBX_OK;
+}
+
 static gbx_status
 check_path(const char *path, gbx_error *error)
 {
@@ -49,7 +59,7 @@ check_path(const char *path, gbx_error *error)
     return GBX_OK;
 }
 
-static gbx_future *
+gbx_future *
 call_future(gbx_isolate *isolate, uint32_t context, const gbx_call_options *options)
 {
     gbx_future *future = future_new(isolate, FUTURE_PLAIN);
@@ -92,14 +102,9 @@ eval(gbx_context *context, const char *source, size_t len, const gbx_call_option
     gbx_error error = GBX_ERROR_INIT;
     gbx_call_options o;
 
-    if (read_options(isolate, options, &o, &error) != GBX_OK)
+    if (call_options_read(isolate, options, &o, &error) != GBX_OK ||
+        call_source_check(len, &o, &error) != GBX_OK)
         return future_refused(&error);
-    if (len > SOURCE_BYTES_MAX)
-        return future_failed(GBX_ETOOBIG, "source: %zu bytes, at most %llu are allowed", len,
-            (unsigned long long)SOURCE_BYTES_MAX);
-    if (o.file != NULL && strlen(o.file) > NAME_BYTES_MAX)
-        return future_failed(
-            GBX_EINVAL, "file name: longer than %d bytes", (int)NAME_BYTES_MAX);
     gbx_future *future = call_future(isolate, context->id, &o);
     put_eval(&isolate->scratch->out, isolate_tag(isolate, future->id),
         &(struct msg_eval){ .context = context->id,
@@ -128,7 +133,7 @@ call(gbx_isolate *isolate, uint32_t context, const char *path, uint32_t referenc
     gbx_error error = GBX_ERROR_INIT;
     gbx_call_options o;
 
-    if (read_options(isolate, options, &o, &error) != GBX_OK)
+    if (call_options_read(isolate, options, &o, &error) != GBX_OK)
         return future_refused(&error);
     if (count > ARGUMENTS_MAX)
         return future_failed(
@@ -187,7 +192,7 @@ gbx_context_get(gbx_context *context, const char *path, const gbx_call_options *
     gbx_error error = GBX_ERROR_INIT;
     gbx_call_options o;
 
-    if (read_options(isolate, options, &o, &error) != GBX_OK ||
+    if (call_options_read(isolate, options, &o, &error) != GBX_OK ||
         check_path(path, &error) != GBX_OK)
         return future_refused(&error);
     gbx_future *future = call_future(isolate, context->id, &o);
@@ -208,7 +213,8 @@ gbx_context_set(gbx_context *context, const char *path, const gbx_value *value)
     gbx_error error = GBX_ERROR_INIT;
     gbx_call_options o;
 
-    if (read_options(isolate, NULL, &o, &error) != GBX_OK || check_path(path, &error) != GBX_OK)
+    if (call_options_read(isolate, NULL, &o, &error) != GBX_OK ||
+        check_path(path, &error) != GBX_OK)
         return future_refused(&error);
     if (value == NULL)
         return future_failed(GBX_EINVAL, "the value to set is NULL");

@@ -156,6 +156,8 @@ destroy(gbx_future *future)
 {
     gbx_value_free(future->value);
     gbx_reference_close(future->reference);
+    gbx_script_close(future->script);
+    free(future->source_hash);
     free(future->error);
     free(future);
 }
@@ -165,6 +167,7 @@ future_finish(gbx_future *future, gbx_status status, const gbx_error *error, gbx
     gbx_reference *reference)
 {
     gbx_isolate *isolate = future->isolate;
+    bool last = future->kind == FUTURE_CACHE; /* the isolate was opened for it */
 
     GBX_CHECK(!future->finished);
     line_leave(future);
@@ -192,6 +195,8 @@ future_finish(gbx_future *future, gbx_status status, const gbx_error *error, gbx
         future->callback = NULL;
         callback(future, future->data);
     }
+    if (last)
+        gbx_isolate_close(isolate);
     isolate_unref(isolate);
 }
 

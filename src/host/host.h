@@ -15,6 +15,7 @@
 
 #include "base/control.h"
 #include "base/table.h"
+#include "host/cache.h"
 #include "host/paths.h"
 #include "ring/channel.h"
 #include "wire/clone.h"
@@ -105,7 +106,8 @@ struct gbx_runtime {
     uint32_t require;        /* layers without which there is no cell */
     gbx_layer layer[LAYERS]; /* of the last zygote */
     struct template *templates;
-    struct scratch *scratch;      /* counted */
+    struct scratch *scratch; /* counted */
+    uint8_t cache_key[CACHE_KEY_BYTES];
     struct gbx_isolate *isolates; /* alive or not, open; doubly linked */
     uint32_t awake;               /* of them, whose bell is off */
 };
@@ -198,6 +200,7 @@ struct gbx_isolate {
     struct table functions;  /* struct function */
     struct table contexts;   /* gbx_context; +1: context ids begin after the isolate's own */
     struct table inspectors; /* gbx_inspector */
+    struct table scripts;    /* gbx_script */
 
     struct frame_reader reader;
     struct scratch *scratch; /* counted; frames are built in scratch->out */
@@ -296,6 +299,8 @@ enum future_kind {
     FUTURE_STATISTICS, /* answered by STATISTICS_REPLY */
     FUTURE_SNAPSHOT,   /* the cell's part of a snapshot */
     FUTURE_SETTLEMENT, /* of a promise of the guest; nobody holds it */
+    FUTURE_SCRIPT,     /* a script is compiled */
+    FUTURE_CACHE,      /* a cell makes a code cache; its isolate ends with it */
     FUTURE_LOCAL,      /* finished by the host; nothing that a cell says answers it */
 };
 
@@ -323,7 +328,9 @@ struct gbx_future {
     gbx_status status;
     gbx_value *value;
     struct gbx_reference *reference;
-    gbx_error *error; /* owned; NULL: OK, or no memory for it */
+    struct gbx_script *script; /* FUTURE_SCRIPT: owned until it is taken */
+    uint8_t *source_hash;      /* FUTURE_CACHE: owned; of its source */
+    gbx_error *error;          /* owned; NULL: OK, or no memory for it */
     gbx_future_callback callback;
     void *data;
     uint64_t kill_at_us;      /* the host's own deadline; UINT64_MAX: none */
@@ -403,6 +410,20 @@ struct gbx_inspector {
     gbx_inspector_callback on_message;
     void *data;
 };
+
+/* A caller's options with the isolate's defaults filled in; 0 means no limit from here on. */
+gbx_status call_options_read(const struct gbx_isolate *isolate, const gbx_call_options *options,
+    gbx_call_options *out, gbx_error *error);
+/* Whether a source of this length and place can be sent. */
+gbx_status call_source_check(size_t len, const gbx_call_options *options, gbx_error *error);
+/* The future of a request that runs code in `context`. */
+struct gbx_future *call_future(
+    struct gbx_isolate *isolate, uint32_t context, const gbx_call_options *options);
+
+/* The cell's answer to a SCRIPT_COMPILE, which is taken: the end of its future. False: it may not
+ * say that. */
+bool script_compiled(struct gbx_future *future, gbx_value *value);
+bool script_cached(struct gbx_future *future, gbx_value *value);
 
 /* Runs the host function that a CALLBACK asks for and sends its ANSWER. */
 void function_call(struct gbx_isolate *isolate, uint32_t callback, struct function *function,

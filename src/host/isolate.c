@@ -49,6 +49,7 @@ isolate_free(gbx_isolate *isolate)
     table_done(&isolate->futures);
     table_done(&isolate->contexts);
     table_done(&isolate->inspectors);
+    table_done(&isolate->scripts);
     frame_reader_done(&isolate->reader);
     scratch_unref(isolate->scratch);
     channel_unmap(&isolate->bell);
@@ -200,6 +201,7 @@ isolate_new(const gbx_isolate_options *options, struct scratch *scratch)
     isolate->functions.max = FUNCTIONS_MAX;
     isolate->contexts.max = CONTEXTS_MAX - 1;
     isolate->inspectors.max = SESSIONS_MAX;
+    isolate->scripts.max = SCRIPTS_MAX;
     isolate->scratch = scratch;
     scratch->refs++;
     isolate->last_out = &isolate->first_out;

@@ -32,6 +32,8 @@ enum {
     STATISTICS = 1u << FUTURE_STATISTICS,
     SNAPSHOT = 1u << FUTURE_SNAPSHOT,
     SETTLEMENT = 1u << FUTURE_SETTLEMENT,
+    SCRIPT = 1u << FUTURE_SCRIPT,
+    CACHE = 1u << FUTURE_CACHE,
 };
 
 /* A value of the cell; an empty one is undefined. GBX_OK; GBX_ENOMEM and GBX_ETOOBIG, which are no
@@ -59,7 +61,8 @@ read_value(gbx_isolate *isolate, struct span bytes, gbx_value **out)
 static bool
 on_result(gbx_isolate *isolate, const struct frame *frame, const struct msg_result *m)
 {
-    gbx_future *future = open_future(isolate, frame->id, PLAIN | SNAPSHOT | SETTLEMENT);
+    gbx_future *future =
+        open_future(isolate, frame->id, PLAIN | SNAPSHOT | SETTLEMENT | SCRIPT | CACHE);
     gbx_value *value = NULL;
 
     if (future == NULL)
@@ -74,6 +77,11 @@ on_result(gbx_isolate *isolate, const struct frame *frame, const struct msg_resu
     gbx_status status = read_value(isolate, m->value, &value);
     if (status == GBX_EPROTO)
         return false;
+    if (status == GBX_OK && future->kind == FUTURE_SCRIPT)
+        return script_compiled(future, value) ||
+               broke(isolate, "a compiled script that does not say what served it");
+    if (status == GBX_OK && future->kind == FUTURE_CACHE)
+        return script_cached(future, value) || broke(isolate, "a code cache that is no bytes");
     future_finish(future, status, NULL, value, NULL);
     return true;
 }
@@ -144,7 +152,7 @@ fill_failure(gbx_error *error, gbx_status status, const struct msg_failure *m)
 static bool
 on_failure(gbx_isolate *isolate, const struct frame *frame, const struct msg_failure *m)
 {
-    gbx_future *future = open_future(isolate, frame->id, PLAIN | SNAPSHOT);
+    gbx_future *future = open_future(isolate, frame->id, PLAIN | SNAPSHOT | SCRIPT | CACHE);
     gbx_error error = GBX_ERROR_INIT;
     gbx_value *value = NULL;
 

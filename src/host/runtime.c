@@ -8,7 +8,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 
@@ -206,6 +208,9 @@ runtime_new(struct gbx_runtime **out, gbx_error *error)
     gbx_status status = GBX_OK;
     if (runtime->epoll_fd < 0 || runtime->timer_fd < 0 || runtime->self_fd < 0)
         status = fail_errno(error, "cannot make the runtime's descriptors");
+    if (status == GBX_OK &&
+        getrandom(runtime->cache_key, CACHE_KEY_BYTES, 0) != CACHE_KEY_BYTES)
+        status = fail_errno(error, "cannot draw a random key");
     runtime->scratch = calloc(1, sizeof *runtime->scratch);
     if (runtime->scratch != NULL) {
         runtime->scratch->refs = 1;
@@ -247,6 +252,8 @@ gbx_runtime_open(
     runtime->require = o.require == GBX_REQUIRE_NONE   ? 0
                        : o.require == GBX_REQUIRE_FULL ? layers_up_to(LAYER_FULL)
                                                        : layers_up_to(LAYER_STRICT);
+    if (o.cache_key != NULL)
+        memcpy(runtime->cache_key, o.cache_key, CACHE_KEY_BYTES);
     runtime->pool_size = o.pool == GBX_POOL_NONE ? 0 : o.pool == 0 ? POOL_DEFAULT : o.pool;
     if (status == GBX_OK)
         status = paths_find(o.engine, &runtime->paths, error);
@@ -278,6 +285,7 @@ gbx_runtime_close(gbx_runtime *runtime)
     fd_close(&runtime->epoll_fd);
     table_done(&runtime->watches);
     scratch_unref(runtime->scratch);
+    explicit_bzero(runtime->cache_key, sizeof runtime->cache_key);
     free(runtime);
 }
 
