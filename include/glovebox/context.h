@@ -79,6 +79,23 @@ GBX_API GBX_NODROP gbx_future *gbx_context_eval(GBX_BORROW gbx_context *context,
     GBX_BORROW const char *source, size_t len, GBX_BORROW const gbx_call_options *options);
 
 /**
+ * Runs source text as the body of a function, so that it may `return`, and takes arguments.
+ *
+ * The function sees the globals of the context, and its arguments as `$0`, `$1`, ...; positions in
+ * stacks are those of the text alone.
+ *
+ * @param source     as in gbx_context_eval(). It must be a whole body: it cannot end the function.
+ * @param arguments  `count` values, copied; the caller keeps them. At most 4096.
+ * @param options    copied; NULL for all defaults. With GBX_AWAIT the function is async: the text
+ *                   may `await`, and what it returns is waited for. GBX_MODULE does not apply.
+ * @return a future of what it returned, by copy.
+ * @threads one at a time.   @since 0.1
+ */
+GBX_API GBX_NODROP gbx_future *gbx_context_eval_closure(GBX_BORROW gbx_context *context,
+    GBX_BORROW const char *source, size_t len, GBX_BORROW const gbx_value *const *arguments,
+    size_t count, GBX_BORROW const gbx_call_options *options);
+
+/**
  * Calls a function of the guest.
  *
  * @param path       dotted names from the global object, NUL-terminated: "app.handlers.run";

@@ -128,7 +128,8 @@ void serve_urgent(struct cell *cell, const struct frame *frame);
 struct task *serve_begin(struct cell *cell, const struct queued *q, uint32_t context,
     uint64_t wall_us, uint64_t cpu_us, struct engine_outcome *out);
 void serve_end(struct cell *cell, struct task *task, struct engine_outcome *out);
-/* Requests about scripts (scripts.c). */
+/* Requests about scripts and closures (scripts.c). */
+void serve_closure(struct cell *cell, const struct queued *q, const struct msg_closure *m);
 void serve_script_compile(
     struct cell *cell, const struct queued *q, const struct msg_script_compile *m);
 void serve_script_run(

@@ -314,6 +314,7 @@ serve(struct cell *cell, const struct queued *q)
         CASE(SET_FUNCTION, set_function)
         CASE(SETTLE, settle)
         CASE(CONTEXT_OPEN, context_open)
+        CASE(CLOSURE, closure)
         CASE(SCRIPT_COMPILE, script_compile)
         CASE(SCRIPT_RUN, script_run)
     case MESSAGE_COLLECT:

@@ -287,9 +287,7 @@ engine_eval(uint32_t context, uint32_t call, uint32_t flags, const struct engine
         (flags & ENGINE_MODULE) != 0 ? module_run(in, source) : script_run(in, source), out);
 }
 
-/* Arguments, each with its length before it. False: the bytes are no such list, or an exception
- * is pending. */
-static bool
+bool
 arguments_read(v8::Local<v8::Context> context, uint32_t count, struct span bytes,
     v8::Local<v8::Value> *out)
 {
@@ -305,6 +303,16 @@ arguments_read(v8::Local<v8::Context> context, uint32_t count, struct span bytes
         bytes = span_of(bytes.p + length, bytes.len - length);
     }
     return bytes.len == 0;
+}
+
+void
+arguments_refuse(
+    v8::Local<v8::Context> context, v8::TryCatch &caught, struct engine_outcome *out)
+{
+    if (caught.HasCaught())
+        outcome_caught(context, caught, false, out);
+    else
+        outcome_message(out, ENGINE_NOT_CLONABLE, "the arguments are malformed");
 }
 
 /* The function and its `this`: of a reference, or at the end of a path. False: the outcome says
@@ -352,10 +360,7 @@ call_run(v8::Local<v8::Context> in, const struct asked *asked, struct span path,
         values = many.data();
     }
     if (!arguments_read(in, count, arguments, values)) {
-        if (caught.HasCaught())
-            outcome_caught(in, caught, false, out);
-        else
-            outcome_message(out, ENGINE_NOT_CLONABLE, "the arguments are malformed");
+        arguments_refuse(in, caught, out);
     } else if (callee_find(in, path, reference, caught, &function, &self, out)) {
         v8::MaybeLocal<v8::Value> result;
         if (function->IsFunction())

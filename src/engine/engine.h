@@ -187,6 +187,11 @@ void engine_set(
     uint32_t context, struct span path, struct span value, struct engine_outcome *out);
 void engine_set_function(
     uint32_t context, struct span path, uint32_t function, struct engine_outcome *out);
+/* Calls a function whose body is the source, with parameters $0, $1, ...; with ENGINE_AWAIT it is
+ * async. `arguments` as in hooks.call_host. */
+void engine_closure(uint32_t context, uint32_t call, uint32_t flags,
+    const struct engine_source *source, uint32_t count, struct span arguments,
+    struct engine_outcome *out);
 /* Compiles a script for engine_script_run(), under a number of the caller's that is free; the value
  * is true if `cache` (empty: none) served. Runs nothing of it. */
 void engine_script_compile(uint32_t script, const struct engine_source *source,

@@ -91,6 +91,12 @@ void entry_terminated(void);
 /* In an entry, what came of running code: the microtasks, and the outcome. */
 void conclude(v8::Local<v8::Context> context, const struct asked *asked, v8::TryCatch &caught,
     v8::MaybeLocal<v8::Value> result, struct engine_outcome *out);
+/* Arguments, each with its length before it. False: the bytes are no such list, or an exception is
+ * pending; and the outcome of that. */
+bool arguments_read(v8::Local<v8::Context> context, uint32_t count, struct span bytes,
+    v8::Local<v8::Value> *out);
+void arguments_refuse(
+    v8::Local<v8::Context> context, v8::TryCatch &caught, struct engine_outcome *out);
 /* Forgets the promises that are awaited in a context that goes. */
 void awaits_forget_context(uint32_t id);
 

@@ -126,6 +126,30 @@ gbx_context_eval(
     return eval(context, source, len, options, 0);
 }
 
+gbx_status
+call_arguments_check(const gbx_value *const *arguments, size_t count, gbx_error *error)
+{
+    if (count > ARGUMENTS_MAX)
+        return fail(
+            error, GBX_EINVAL, "%zu arguments, at most %d are allowed", count, ARGUMENTS_MAX);
+    for (size_t i = 0; i < count; i++)
+        if (arguments[i] == NULL)
+            return fail(error, GBX_EINVAL, "argument %zu is NULL", i);
+    return GBX_OK;
+}
+
+gbx_status
+call_argument_put(gbx_isolate *isolate, const gbx_value *value)
+{
+    struct buf *out = &isolate->scratch->out;
+    size_t begun = argument_begin(out);
+    gbx_status status = clone_write(value, out);
+
+    if (status == GBX_OK)
+        argument_end(out, begun);
+    return status;
+}
+
 static gbx_future *
 call(gbx_isolate *isolate, uint32_t context, const char *path, uint32_t reference,
     const gbx_value *const *arguments, size_t count, const gbx_call_options *options)
@@ -133,14 +157,9 @@ call(gbx_isolate *isolate, uint32_t context, const char *path, uint32_t referenc
     gbx_error error = GBX_ERROR_INIT;
     gbx_call_options o;
 
-    if (call_options_read(isolate, options, &o, &error) != GBX_OK)
+    if (call_options_read(isolate, options, &o, &error) != GBX_OK ||
+        call_arguments_check(arguments, count, &error) != GBX_OK)
         return future_refused(&error);
-    if (count > ARGUMENTS_MAX)
-        return future_failed(
-            GBX_EINVAL, "%zu arguments, at most %d are allowed", count, ARGUMENTS_MAX);
-    for (size_t i = 0; i < count; i++)
-        if (arguments[i] == NULL)
-            return future_failed(GBX_EINVAL, "argument %zu is NULL", i);
     gbx_future *future = call_future(isolate, context, &o);
     struct buf *out = &isolate->scratch->out;
     size_t frame = out->len;
@@ -155,11 +174,47 @@ call(gbx_isolate *isolate, uint32_t context, const char *path, uint32_t referenc
     /* The arguments are the last field: they are written in place. */
     size_t field = frame_last_begin(out);
     for (size_t i = 0; i < count; i++) {
-        size_t begun = argument_begin(out);
-        gbx_status status = clone_write(arguments[i], out);
+        gbx_status status = call_argument_put(isolate, arguments[i]);
         if (status != GBX_OK)
             return unsendable(isolate, future, status, i);
-        argument_end(out, begun);
+    }
+    frame_last_end(out, frame, field);
+    future_limit(future, o.timeout_us, o.cpu_us);
+    return future_send(isolate, future);
+}
+
+gbx_future *
+gbx_context_eval_closure(gbx_context *context, const char *source, size_t len,
+    const gbx_value *const *arguments, size_t count, const gbx_call_options *options)
+{
+    gbx_isolate *isolate = context->isolate;
+    gbx_error error = GBX_ERROR_INIT;
+    gbx_call_options o;
+
+    if (call_options_read(isolate, options, &o, &error) != GBX_OK ||
+        call_source_check(len, &o, &error) != GBX_OK ||
+        call_arguments_check(arguments, count, &error) != GBX_OK)
+        return future_refused(&error);
+    if ((o.flags & GBX_MODULE) != 0)
+        return future_failed(GBX_EINVAL, "call options: a closure is no module");
+    gbx_future *future = call_future(isolate, context->id, &o);
+    struct buf *out = &isolate->scratch->out;
+    size_t frame = out->len;
+    put_closure(out, isolate_tag(isolate, future->id),
+        &(struct msg_closure){ .context = context->id,
+            .flags = o.flags,
+            .wall_us = o.timeout_us,
+            .cpu_us = o.cpu_us,
+            .line = o.line,
+            .column = o.column,
+            .count = (uint32_t)count,
+            .file = span_text(o.file),
+            .source = span_of(source, len) });
+    size_t field = frame_last_begin(out);
+    for (size_t i = 0; i < count; i++) {
+        gbx_status status = call_argument_put(isolate, arguments[i]);
+        if (status != GBX_OK)
+            return unsendable(isolate, future, status, i);
     }
     frame_last_end(out, frame, field);
     future_limit(future, o.timeout_us, o.cpu_us);

@@ -416,6 +416,10 @@ gbx_status call_options_read(const struct gbx_isolate *isolate, const gbx_call_o
     gbx_call_options *out, gbx_error *error);
 /* Whether a source of this length and place can be sent. */
 gbx_status call_source_check(size_t len, const gbx_call_options *options, gbx_error *error);
+gbx_status call_arguments_check(
+    const gbx_value *const *arguments, size_t count, gbx_error *error);
+/* Appends one to the request that is being written. */
+gbx_status call_argument_put(struct gbx_isolate *isolate, const gbx_value *value);
 /* The future of a request that runs code in `context`. */
 struct gbx_future *call_future(
     struct gbx_isolate *isolate, uint32_t context, const gbx_call_options *options);
