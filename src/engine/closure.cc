@@ -32,7 +32,7 @@ wrapped_compile(const char *const wrapper[2], const struct engine_source *source
 {
     std::string head = wrapper[0];
 
-    static_assert(SOURCE_BYTES_MAX < v8::String::kMaxLength / 2);
+    static_assert(SOURCE_BYTES_MAX + ARGUMENTS_MAX * 8 + 64 < v8::String::kMaxLength);
     for (uint32_t i = 0; i < count; i++)
         head += (i == 0 ? "" : ", ") + parameter(i);
     head += source->column == 0 ? ") {\n" : ") {";
