@@ -185,7 +185,9 @@ static void
 check_future(const gbx_future *future, gbx_status status)
 {
     GBX_CHECK(status <= GBX_OK && status >= GBX_ELIMIT);
-    if (status == GBX_OK && !future->by_reference && future->kind != FUTURE_SNAPSHOT)
+    if (status == GBX_OK && future->kind == FUTURE_SCRIPT)
+        GBX_CHECK(future->script != NULL);
+    else if (status == GBX_OK && !future->by_reference && future->kind != FUTURE_SNAPSHOT)
         GBX_CHECK(future->value != NULL);
     if (status == GBX_OK && future->by_reference)
         GBX_CHECK(future->value == NULL);
