@@ -39,7 +39,7 @@ call_ns(gbx_reference *function, const gbx_value *const *arguments, size_t count
 {
     gbx_error error = GBX_ERROR_INIT;
     uint64_t start = now_ns();
-    gbx_future *future = gbx_reference_call(function, arguments, count, NULL);
+    gbx_future *future = gbx_reference_call(function, NULL, arguments, count, NULL);
 
     must(gbx_future_wait(future, -1, &error), &error, "call");
     gbx_future_free(future);

@@ -29,7 +29,7 @@ longest_ping_ms(gbx_isolate *isolate, uint32_t mode, double *total_ms, uint64_t 
     gbx_future *snapshot = gbx_heap_snapshot(isolate, &options);
     do {
         uint64_t start = now_ns();
-        gbx_future *future = gbx_reference_call(ping, NULL, 0, NULL);
+        gbx_future *future = gbx_reference_call(ping, NULL, NULL, 0, NULL);
         must(gbx_future_wait(future, -1, &error), &error, "ping");
         gbx_future_free(future);
         double took = (double)(now_ns() - start) / 1e6;

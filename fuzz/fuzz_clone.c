@@ -4,6 +4,7 @@
 #include "fuzz.h"
 #include "unit/faults.h"
 #include "wire/clone.h"
+#include "wire/held.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -48,11 +49,62 @@ check_json(const gbx_value *value)
     free(first);
 }
 
+/* --- objects that are no data ---------------------------------------------------------------- */
+
+struct toy {
+    struct held held;
+    int holders;
+};
+
+static void
+toy_take(struct held *held)
+{
+    ((struct toy *)held)->holders++;
+}
+
+static void
+toy_drop(struct held *held)
+{
+    ((struct toy *)held)->holders--;
+}
+
+static const struct held_class toy_class = { GBX_REFERENCE, "Toy", toy_take, toy_drop };
+static struct toy toys[4] = { { { &toy_class }, 0 }, { { &toy_class }, 0 },
+    { { &toy_class }, 0 }, { { &toy_class }, 0 } };
+
+static gbx_status
+toy_put(void *data, struct held *held, bool alone, struct buf *out)
+{
+    (void)data;
+    (void)alone;
+    buf_byte(out, HELD_REFERENCE);
+    clone_put_number(out, (uint32_t)((struct toy *)held - toys));
+    return GBX_OK;
+}
+
+static gbx_status
+toy_get(void *data, struct span *rest, struct held **out_held, const char **why)
+{
+    uint32_t tag, id;
+
+    (void)data;
+    *why = "no toy";
+    if (!clone_get_number(rest, &tag) || !clone_get_number(rest, &id) ||
+        tag != HELD_REFERENCE || id >= COUNT(toys))
+        return GBX_EPROTO;
+    toys[id].holders++;
+    *out_held = &toys[id].held;
+    return GBX_OK;
+}
+
+static const struct clone_host host = { toy_put, toy_get, NULL };
+static const struct clone_limits whole = { .host = &host };
+
 /* Within tighter limits, and without memory: a value or none, and the reason. */
 static void
 check_limited(struct span bytes)
 {
-    static const struct clone_limits few = { .depth = 8, .count = 16 };
+    static const struct clone_limits few = { .depth = 8, .count = 16, .host = &host };
     gbx_value *value = NULL;
     const char *why = NULL;
     bool fired = true;
@@ -65,7 +117,7 @@ check_limited(struct span bytes)
     for (long n = 0; bytes.len <= FAULTS_BYTES && n < FAULTS_MAX && fired; n++) {
         value = NULL;
         fault_arm(FAULT_MEMORY, n, false, ENOMEM);
-        status = clone_read(bytes, NULL, &value, &why);
+        status = clone_read(bytes, &whole, &value, &why);
         fired = fault_disarm();
         GBX_CHECK((status == GBX_OK) == (value != NULL) && (fired || status != GBX_ENOMEM));
         gbx_value_free(value);
@@ -80,18 +132,20 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *why = NULL;
 
     check_limited(span_of(data, size));
-    gbx_status status = clone_read(span_of(data, size), NULL, &value, &why);
+    gbx_status status = clone_read(span_of(data, size), &whole, &value, &why);
     if (status != GBX_OK) {
         GBX_CHECK(value == NULL && why != NULL);
         return 0;
     }
-    GBX_CHECK(clone_write(value, &out) == GBX_OK);
-    GBX_CHECK(clone_read(buf_span(&out), NULL, &again, &why) == GBX_OK);
+    GBX_CHECK(clone_write_for(value, &host, &out) == GBX_OK);
+    GBX_CHECK(clone_read(buf_span(&out), &whole, &again, &why) == GBX_OK);
     GBX_CHECK(gbx_value_equal(value, again) == 1);
     gbx_value_free(again);
     check_text(value);
     check_json(value);
     buf_done(&out);
     gbx_value_free(value);
+    for (size_t i = 0; i < COUNT(toys); i++)
+        GBX_CHECK(toys[i].holders == 0);
     return 0;
 }

@@ -252,6 +252,25 @@ function(gbx_callback *callback, void *data)
     }
 }
 
+/* Uses the first reference that there is, also as an argument. */
+static void
+use_reference(uint32_t which, const gbx_call_options *options)
+{
+    gbx_reference *reference = references[0] != NULL ? references[0] : references[1];
+
+    if (reference == NULL)
+        return;
+    gbx_value *value = gbx_value_new_reference(reference);
+    const gbx_value *arguments[] = { value };
+    if (value == NULL)
+        return;
+    if (which & 16)
+        keep(gbx_reference_call(reference, value, arguments, 1, options));
+    else
+        keep(gbx_reference_set(reference, "x", 1, value, options));
+    gbx_value_free(value);
+}
+
 static void
 ask(uint32_t which)
 {
@@ -264,7 +283,7 @@ ask(uint32_t which)
     options.flags = (which & 1 ? GBX_AWAIT : 0u) | (which & 2 ? GBX_RESULT_REFERENCE : 0u);
     options.timeout_us = which & 4 ? 1000000 : 0;
     options.cpu_us = which & 8 ? 1000000 : 0;
-    switch (input_u8(&in) % 7) {
+    switch (input_u8(&in) % 8) {
     case 0:
         keep(gbx_context_eval(context, "x", 1, &options));
         break;
@@ -283,6 +302,9 @@ ask(uint32_t which)
     case 5:
         keep(gbx_context_set_function(
             context, "f", function, (void *)(uintptr_t)&modes[which % (sizeof modes - 1)]));
+        break;
+    case 7:
+        use_reference(which, &options);
         break;
     default:
         keep(gbx_script_compile(f.isolate, "1", 1, NULL, 0, NULL));

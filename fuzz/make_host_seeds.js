@@ -33,13 +33,14 @@ const serve = [3], hear = [4];
 const stream = (b) => [5, ...piece(b)];
 const wait = (k) => [6, k], take = (k) => [7, k];
 const ask = (kind, flags = 0) => [8, flags, kind];
-const EVAL = 0, CALL = 1, GET = 2, STATISTICS = 3, COLLECT = 4, FUNCTION = 5, SCRIPT = 6;
+const EVAL = 0, CALL = 1, GET = 2, STATISTICS = 3, COLLECT = 4, FUNCTION = 5, SCRIPT = 6, OPERATE = 7;
 const snapshot = (attached) => [9, attached];
 const context = (open) => [10, open ? 0 : 1], session = (open) => [10, open ? 2 : 3];
 const settle = (well) => [11, well ? 0 : 1];
 const terminate = [12, 0], dispatch = [12, 1], enforce = [12, 2], end = [12, 3];
 const without_memory = (n) => [13, n + 1];
 
+const refer = (number, type = 8) => [...u32(number), ...u32(type)];
 const result = (v) => bytes(v === undefined ? [] : value(v));
 const failure = (status, fields = {}) => [...u32(status), ...u32(1), ...u32(2), ...u64(3), ...u64(4),
   ...['name', 'message', 'stack', 'file', 'source_line'].flatMap((name) => bytes(text(fields[name] ?? ''))),
@@ -58,10 +59,18 @@ const receive = {
   result_without_memory: [...ask(EVAL), ...without_memory(1), ...frame('RESULT', 0, result([1, 2])), ...serve, ...take(0)],
   undefined_without_memory: [...ask(EVAL), ...without_memory(1), ...frame('RESULT', 0, result(undefined)), ...serve],
   message_without_memory: [...ask(EVAL), ...without_memory(0), ...frame('RESULT', 0, result([1, 2])), ...serve, ...take(0)],
-  reference: [...ask(EVAL, 2), ...frame('REFERENCE', 0, u32(5)), ...serve, ...take(0), ...hear],
-  reference_unasked: [...ask(EVAL), ...frame('REFERENCE', 0, u32(5)), ...serve],
-  reference_zero: [...ask(EVAL, 2), ...frame('REFERENCE', 0, u32(0)), ...serve],
-  reference_without_memory: [...ask(EVAL, 2), ...without_memory(1), ...frame('REFERENCE', 0, u32(5)), ...serve],
+  reference: [...ask(EVAL, 2), ...frame('REFERENCE', 0, refer(5)), ...serve, ...take(0), ...hear],
+  reference_unasked: [...ask(EVAL), ...frame('REFERENCE', 0, refer(5)), ...serve],
+  reference_zero: [...ask(EVAL, 2), ...frame('REFERENCE', 0, refer(0)), ...serve],
+  reference_typeless: [...ask(EVAL, 2), ...frame('REFERENCE', 0, refer(5, 9)), ...serve],
+  reference_twice: [...ask(EVAL, 2), ...frame('REFERENCE', 0, refer(5)), ...serve, ...take(0), ...ask(EVAL, 2),
+    ...frame('REFERENCE', 0, refer(5 | 1 << 20)), ...serve],
+  reference_used: [...ask(EVAL, 2), ...frame('REFERENCE', 0, refer(5)), ...serve, ...take(0), ...ask(OPERATE, 2), ...hear,
+    ...frame('REFERENCE', 0, refer(6)), ...serve, ...ask(OPERATE), ...frame('FAILURE', id(1), failure(22)), ...serve],
+  reference_outlives: [...context(true), ...hear, ...take(0), ...ask(EVAL, 2), ...frame('REFERENCE', 0, refer(5)), ...serve,
+    ...take(0), ...context(false), ...ask(OPERATE)],
+  reference_in_result: [...ask(EVAL), ...frame('RESULT', 0, bytes([255, 15, 92, 1, 5, 8])), ...serve],
+  reference_without_memory: [...ask(EVAL, 2), ...without_memory(1), ...frame('REFERENCE', 0, refer(5)), ...serve],
   script: [...ask(SCRIPT), ...frame('RESULT', 0, result(false)), ...serve, ...take(0)],
   script_forged: [...ask(SCRIPT), ...frame('RESULT', 0, result('x')), ...serve],
   script_cached: [...ask(SCRIPT), ...frame('RESULT', 0, result(true)), ...serve],

@@ -51,5 +51,15 @@ function write(folder, seeds) {
   for (const [name, bytes] of Object.entries(seeds)) fs.writeFileSync(path.join(at, name), bytes);
 }
 
+// Host objects are no values of Node's.
+const records = {
+  record: [1, 2], record_unknown: [9, 2], record_cut: [1], record_none: [],
+};
+const in_array = (...items) => [65, items.length, ...items.flat(), 36, 0, items.length];
+const host = (record) => [92, ...record];
+const hosts = Object.fromEntries(Object.entries(records).map(([name, record]) => [name, Buffer.from([255, 15, ...host(record)])]));
+hosts.records = Buffer.from([255, 15, ...in_array(host([1, 0]), host([1, 1]), [94, 1], host([1, 0]))]);
+
+write('clone', hosts);
 write('clone', Object.fromEntries(Object.entries(clones).map(([name, value]) => [name, serialize(value)])));
 write('json', jsons);

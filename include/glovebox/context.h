@@ -15,7 +15,8 @@ enum {
     GBX_RESULT_REFERENCE = 2, /* the result by reference: gbx_future_take_reference() */
     GBX_MODULE = 4,           /* the source is an ES module; it may not import yet */
     GBX_RESULT_IGNORE = 8,    /* the result is not wanted: undefined, whatever it is */
-    GBX_MEASURE = 16          /* keep an account of it: gbx_future_usage(); about 1 us more */
+    GBX_MEASURE = 16,         /* keep an account of it: gbx_future_usage(); about 1 us more */
+    GBX_ACCESSORS = 64        /* of a reference: getters, setters and proxies may run */
 };
 
 /* Zero always means the default. Fields are only ever appended. */
@@ -133,24 +134,6 @@ GBX_API GBX_NODROP gbx_future *gbx_context_get(GBX_BORROW gbx_context *context,
  */
 GBX_API GBX_NODROP gbx_future *gbx_context_set(GBX_BORROW gbx_context *context,
     GBX_BORROW const char *path, GBX_BORROW const gbx_value *value);
-
-/**
- * Calls the guest function behind a reference; `this` is undefined.
- *
- * @param arguments  as in gbx_context_call(), like the rest.
- * @return a future of what it returned, by copy.
- * @threads one at a time.   @since 0.1
- */
-GBX_API GBX_NODROP gbx_future *gbx_reference_call(GBX_BORROW gbx_reference *reference,
-    GBX_BORROW const gbx_value *const *arguments, size_t count,
-    GBX_BORROW const gbx_call_options *options);
-
-/**
- * Releases a reference, and what it keeps alive in the guest. NULL is fine.
- *
- * @threads one at a time.   @since 0.1
- */
-GBX_API void gbx_reference_close(GBX_OWN gbx_reference *reference);
 
 /**
  * gbx_context_eval(), waited for: the commonest call in one line.

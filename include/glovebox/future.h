@@ -45,7 +45,7 @@ GBX_API GBX_NODROP gbx_status gbx_future_wait(
  * GBX_ECPU, GBX_EMEMORY, GBX_ETERMINATED, GBX_EDISPOSED, GBX_ECRASHED, GBX_EPROTO,
  *         GBX_EVIOLATION, GBX_ESEAL, GBX_ELOST,
  *         GBX_EHOST, GBX_EINVAL, GBX_EUNSUPPORTED, GBX_ETOOBIG, GBX_ECLONE, GBX_ELIMIT,
- *         GBX_ENOMEM, GBX_ESYS.
+ *         GBX_EACCESSOR, GBX_ENOMEM, GBX_ESYS.
  * @threads one at a time.   @since 0.1
  */
 GBX_API gbx_status gbx_future_status(

@@ -7,6 +7,7 @@
 #include <glovebox/future.h>
 #include <glovebox/inspector.h>
 #include <glovebox/isolate.h>
+#include <glovebox/reference.h>
 #include <glovebox/runtime.h>
 #include <glovebox/script.h>
 #include <glovebox/status.h>

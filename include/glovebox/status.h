@@ -46,7 +46,8 @@ extern "C" {
     X(ESEAL,        -18, "a required layer of sealing cannot engage on this machine")          \
     X(ESYS,         -19, "a system call failed; see gbx_error.os_errno")                       \
     X(ELIMIT,       -20, "as many of these as may be are there already; nothing was done")     \
-    X(EVIOLATION,   -21, "the cell tried what its sandbox forbids and was killed")
+    X(EVIOLATION,   -21, "the cell tried what its sandbox forbids and was killed")             \
+    X(EACCESSOR,    -22, "a getter, setter or proxy is in the way and was not asked to run")
 /* clang-format on */
 
 enum {

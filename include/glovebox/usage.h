@@ -26,10 +26,11 @@ typedef struct gbx_usage {
     uint64_t host_us;        /* wall clock, in host functions that the guest called; nested ones
                               * count once */
     uint64_t host_calls;     /* count of them */
+    uint64_t references;     /* to guest values that are open: count */
 } gbx_usage;
-#define GBX_USAGE_INIT                                  \
-    {                                                   \
-        sizeof(gbx_usage), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 \
+#define GBX_USAGE_INIT                                     \
+    {                                                      \
+        sizeof(gbx_usage), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 \
     }
 
 /**
@@ -74,9 +75,10 @@ GBX_API gbx_status gbx_isolate_memory(
  * Asks the cell for V8's heap statistics; answered also while a script runs.
  *
  * @return a future of an object with the numbers heapUsed, heapPeak, heapTotal, heapLimit,
- *         malloced, external, externalPeak, code (bytes), contexts, detachedContexts, collections
- *         (counts) and collectionTime (microseconds). heapPeak is the most at the begin of a
- *         collection, or when it was asked for. Claims of the cell: show them, don't rely on them.
+ *         malloced, external, externalPeak, code (bytes), contexts, detachedContexts,
+ *         references, collections (counts) and collectionTime (microseconds). heapPeak is the
+ *         most at the begin of a collection, or when it was asked for. Claims of the cell: show
+ *         them, don't rely on them.
  * @threads one at a time.   @since 0.1
  */
 GBX_API GBX_NODROP gbx_future *gbx_isolate_statistics(GBX_BORROW gbx_isolate *isolate);

@@ -1,4 +1,4 @@
-/* glovebox/value.h - JavaScript values on the host's side: data, never live objects.
+/* glovebox/value.h - JavaScript values on the host's side: data, and references to what is none.
  *
  * A value is a node of a graph. A new value is a graph of its own. Putting it into another
  * value (append, set, ...) moves its whole graph into the other's, so one gbx_value_free() on
@@ -8,7 +8,8 @@
  * Strings are UTF-8 here, with one liberty: a lone UTF-16 surrogate, which JavaScript allows,
  * is its three-byte WTF-8 form (ED A0 80 to ED BF BF).
  *
- * Threads: a graph may be used by one thread at a time.
+ * Threads: a graph may be used by one thread at a time; one that holds references or functions
+ * only together with the runtime that they belong to.
  *
  * over 600 lines: one concept, and three quarters of it are its manual.
  */
@@ -49,7 +50,9 @@ enum {
     GBX_TYPED_ARRAY = 17,   /* gbx_value_get_view, gbx_value_get_bytes */
     GBX_DATA_VIEW = 18,     /* gbx_value_get_view, gbx_value_get_bytes */
     GBX_ERROR = 19,         /* "name", "message", "stack", "cause" by gbx_value_get */
-    GBX_HOLE = 20           /* an absent element of a GBX_ARRAY; only ever returned by _at */
+    GBX_HOLE = 20,          /* an absent element of a GBX_ARRAY; only ever returned by _at */
+    GBX_REFERENCE = 21,     /* gbx_value_get_reference, in reference.h */
+    GBX_FUNCTION = 22       /* a host function, for a guest to call: function.h */
 };
 typedef uint32_t gbx_value_kind;
 
@@ -280,7 +283,7 @@ GBX_API void gbx_value_free(GBX_OWN gbx_value *value);
 /**
  * Tells what a value is.
  *
- * @return one of GBX_UNDEFINED to GBX_HOLE; GBX_UNDEFINED for NULL.
+ * @return one of GBX_UNDEFINED to GBX_FUNCTION; GBX_UNDEFINED for NULL.
  * @threads one at a time per graph.   @since 0.1
  */
 GBX_API gbx_value_kind gbx_value_get_kind(GBX_BORROW const gbx_value *value);

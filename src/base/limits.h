@@ -81,6 +81,10 @@
 #define SESSIONS_MAX       256
 #define SCRIPTS_MAX        (64 * 1024)
 #define NESTING_MAX        64
+/* Released references that are told together, and how long they wait for company: a host that has
+ * gone idle should not keep what its guest could free. */
+#define REFERENCES_BATCH   64
+#define REFERENCES_WAIT_US 10000
 /* Host promises that one guest may have open. */
 #define PROMISES_MAX       (64 * 1024)
 

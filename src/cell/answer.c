@@ -50,6 +50,7 @@ answer_exception(struct cell *cell, const struct task *task, const struct engine
     gbx_status status = out->end == ENGINE_NOT_CLONABLE ? GBX_ECLONE
                         : out->end == ENGINE_TOO_BIG    ? GBX_ETOOBIG
                         : out->end == ENGINE_BAD_ID     ? GBX_EINVAL
+                        : out->end == ENGINE_ACCESSOR   ? GBX_EACCESSOR
                         : e->from_host                  ? GBX_EHOST
                                                         : GBX_ETHROW;
 
@@ -101,13 +102,15 @@ task_finish(struct cell *cell, struct task *task, const struct engine_outcome *o
         break;
     case ENGINE_REFERENCE:
         put_reference(&cell->out, cell_tag(cell, task->id),
-            &(struct msg_reference){ .reference = out->reference });
+            &(struct msg_reference){
+                .reference = out->reference, .type = out->reference_type });
         link_send(cell);
         break;
     case ENGINE_THROWN:
     case ENGINE_NOT_CLONABLE:
     case ENGINE_TOO_BIG:
     case ENGINE_BAD_ID:
+    case ENGINE_ACCESSOR:
         answer_exception(cell, task, out);
         break;
     case ENGINE_TERMINATED:

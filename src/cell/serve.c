@@ -77,8 +77,25 @@ serve_call(struct cell *cell, const struct queued *q, const struct msg_call *m)
 
     if (task == NULL)
         return;
-    engine_call(m->context, task->handle, m->flags, m->path, m->reference, m->count,
-        m->arguments, &out);
+    engine_call(m->context, task->handle, m->flags, m->path, m->count, m->arguments, &out);
+    serve_end(cell, task, &out);
+}
+
+static void
+serve_operate(struct cell *cell, const struct queued *q, const struct msg_operate *m)
+{
+    struct engine_outcome out;
+    struct task *task = serve_begin(cell, q, m->context, m->wall_us, m->cpu_us, &out);
+
+    if (task == NULL)
+        return;
+    engine_operate(task->handle, m->flags,
+        &(struct engine_operation){ .kind = (enum engine_operation_kind)m->operation,
+            .reference = m->reference,
+            .key = m->key,
+            .count = m->count,
+            .arguments = m->arguments },
+        &out);
     serve_end(cell, task, &out);
 }
 
@@ -167,7 +184,8 @@ serve_statistics(struct cell *cell, uint32_t id)
             .detached = s.detached_contexts,
             .collections = s.collections,
             .collection_us = s.collection_us,
-            .heap_peak = s.heap_peak });
+            .heap_peak = s.heap_peak,
+            .references = s.references });
     link_send(cell);
 }
 
@@ -276,9 +294,12 @@ serve_order(struct cell *cell, const struct frame *frame)
         engine_context_free(m.context);
         break;
     }
-    case MESSAGE_REFERENCE_CLOSE: {
-        DECODE(reference_close, frame);
-        engine_reference_free(m.reference);
+    case MESSAGE_REFERENCES_CLOSE: {
+        DECODE(references_close, frame);
+        for (size_t i = 0; i + 4 <= m.ids.len; i += 4)
+            engine_reference_free((uint32_t)m.ids.p[i] | (uint32_t)m.ids.p[i + 1] << 8 |
+                                  (uint32_t)m.ids.p[i + 2] << 16 |
+                                  (uint32_t)m.ids.p[i + 3] << 24);
         break;
     }
     case MESSAGE_SCRIPT_CLOSE: {
@@ -309,6 +330,7 @@ serve(struct cell *cell, const struct queued *q)
     switch (frame->type) {
         CASE(EVAL, eval)
         CASE(CALL, call)
+        CASE(OPERATE, operate)
         CASE(GET, get)
         CASE(SET, set)
         CASE(SET_FUNCTION, set_function)

@@ -41,6 +41,7 @@ answer(v8::Local<v8::Context> context, const struct asked *asked, v8::Local<v8::
     struct engine_outcome *out)
 {
     v8::TryCatch caught(eng.isolate);
+    stillness still(asked->still);
 
     out->end = ENGINE_VALUE;
     out->value.len = 0;
@@ -48,6 +49,7 @@ answer(v8::Local<v8::Context> context, const struct asked *asked, v8::Local<v8::
     if ((asked->flags & ENGINE_AS_REFERENCE) != 0) {
         out->end = ENGINE_REFERENCE;
         out->reference = reference_new(asked->context, value);
+        out->reference_type = reference_typeof(value);
         if (out->reference == 0)
             outcome_message(out, ENGINE_TOO_BIG, "too many references");
         return;
@@ -58,7 +60,10 @@ answer(v8::Local<v8::Context> context, const struct asked *asked, v8::Local<v8::
     case CLONE_OK:
         break;
     case CLONE_THREW:
-        outcome_caught(context, caught, true, out);
+        if (still.blocked(caught))
+            outcome_message(out, ENGINE_ACCESSOR, "a getter is in what would be copied");
+        else
+            outcome_caught(context, caught, true, out);
         break;
     case CLONE_REFUSED:
         outcome_caught(context, caught, false, out);
@@ -315,23 +320,14 @@ arguments_refuse(
         outcome_message(out, ENGINE_NOT_CLONABLE, "the arguments are malformed");
 }
 
-/* The function and its `this`: of a reference, or at the end of a path. False: the outcome says
- * why. */
+/* The function at the end of a path, and its `this`. False: the outcome says why. */
 static bool
-callee_find(v8::Local<v8::Context> context, struct span path, uint32_t reference,
-    v8::TryCatch &caught, v8::Local<v8::Value> *function, v8::Local<v8::Value> *self,
-    struct engine_outcome *out)
+callee_find(v8::Local<v8::Context> context, struct span path, v8::TryCatch &caught,
+    v8::Local<v8::Value> *function, v8::Local<v8::Value> *self, struct engine_outcome *out)
 {
     v8::Local<v8::Object> holder;
     v8::Local<v8::String> last;
 
-    *self = v8::Undefined(eng.isolate);
-    if (path.len == 0) {
-        *function = reference_find(reference);
-        if (function->IsEmpty())
-            outcome_message(out, ENGINE_BAD_ID, "no such reference");
-        return !function->IsEmpty();
-    }
     enum path_end end = path_follow(context, path, &holder, &last);
     if (end == PATH_FOUND && !holder->Get(context, last).ToLocal(function))
         end = PATH_THREW;
@@ -345,8 +341,8 @@ callee_find(v8::Local<v8::Context> context, struct span path, uint32_t reference
 }
 
 static void
-call_run(v8::Local<v8::Context> in, const struct asked *asked, struct span path,
-    uint32_t reference, uint32_t count, struct span arguments, struct engine_outcome *out)
+call_run(v8::Local<v8::Context> in, const struct asked *asked, struct span path, uint32_t count,
+    struct span arguments, struct engine_outcome *out)
 {
     guest_entry entry(in);
     v8::TryCatch caught(eng.isolate);
@@ -361,7 +357,7 @@ call_run(v8::Local<v8::Context> in, const struct asked *asked, struct span path,
     }
     if (!arguments_read(in, count, arguments, values)) {
         arguments_refuse(in, caught, out);
-    } else if (callee_find(in, path, reference, caught, &function, &self, out)) {
+    } else if (callee_find(in, path, caught, &function, &self, out)) {
         v8::MaybeLocal<v8::Value> result;
         if (function->IsFunction())
             result = function.As<v8::Function>()->Call(
@@ -377,22 +373,19 @@ call_run(v8::Local<v8::Context> in, const struct asked *asked, struct span path,
 }
 
 void
-engine_call(uint32_t context, uint32_t call, uint32_t flags, struct span path,
-    uint32_t reference, uint32_t count, struct span arguments, struct engine_outcome *out)
+engine_call(uint32_t context, uint32_t call, uint32_t flags, struct span path, uint32_t count,
+    struct span arguments, struct engine_outcome *out)
 {
     v8::HandleScope handles(eng.isolate);
-    if (path.len == 0)
-        context = reference_context(reference);
     v8::Local<v8::Context> in = context_find(context);
     struct asked asked = { context, call, flags };
 
     if (in.IsEmpty())
-        outcome_message(
-            out, ENGINE_BAD_ID, path.len == 0 ? "no such reference" : "no such context");
+        outcome_message(out, ENGINE_BAD_ID, "no such context");
     else if (count > ARGUMENTS_MAX)
         outcome_message(out, ENGINE_TOO_BIG, "too many arguments");
     else
-        call_run(in, &asked, path, reference, count, arguments, out);
+        call_run(in, &asked, path, count, arguments, out);
 }
 
 void

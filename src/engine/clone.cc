@@ -19,7 +19,9 @@
 
 enum {
     CLONE_VERSION_TAG = 0xFF,
-    CLONE_VERSION = 15 /* what V8 14.6 writes; engine_probe checks it */
+    CLONE_VERSION = 15, /* what V8 14.6 writes; engine_probe checks it */
+    HOST_OBJECT_TAG = '\\',
+    HOST_OBJECT_REFERENCE = 1 /* enum held_tag of wire/held.h, which lists all of them */
 };
 
 /* --- texts ---------------------------------------------------------------------------- */
@@ -299,6 +301,71 @@ read_primitive(struct span bytes)
     return v8::MaybeLocal<v8::Value>();
 }
 
+/* The record of a host object, behind its tag: whose tags held.h lists. Empty: an exception is
+ * pending. */
+static v8::MaybeLocal<v8::Value>
+record_read(uint32_t tag, uint32_t id)
+{
+    v8::Local<v8::Value> value;
+
+    if (tag == HOST_OBJECT_REFERENCE)
+        value = reference_find(id);
+    if (value.IsEmpty())
+        eng.isolate->ThrowException(
+            v8::Exception::Error(text_of("a reference in a value is to nothing")));
+    return value;
+}
+
+namespace
+{
+
+/* Reads the records inside of a value. */
+class source final : public v8::ValueDeserializer::Delegate
+{
+  public:
+    v8::ValueDeserializer *reader = nullptr;
+
+    v8::MaybeLocal<v8::Object> ReadHostObject(v8::Isolate *) override
+    {
+        v8::Local<v8::Value> value;
+        uint32_t tag, id, type;
+
+        if (!reader->ReadUint32(&tag) || !reader->ReadUint32(&id) ||
+            !reader->ReadUint32(&type) || !record_read(tag, id).ToLocal(&value) ||
+            !value->IsObject())
+            return v8::MaybeLocal<v8::Object>();
+        return value.As<v8::Object>();
+    }
+};
+
+} /* namespace */
+
+/* The number in front of `bytes`, which move past it. */
+static bool
+varint_take(struct span *bytes, uint32_t *out)
+{
+    size_t n = 0;
+
+    while (n < bytes->len && (bytes->p[n] & 0x80) != 0)
+        n++;
+    if (n == bytes->len || !varint_whole(span_of(bytes->p, n + 1), out))
+        return false;
+    *bytes = span_of(bytes->p + n + 1, bytes->len - n - 1);
+    return true;
+}
+
+/* A value that is one record: also what V8 does not let a record stand for, a primitive. */
+static v8::MaybeLocal<v8::Value>
+read_record(struct span rest)
+{
+    uint32_t tag, id, type;
+
+    if (!varint_take(&rest, &tag) || !varint_take(&rest, &id) || !varint_take(&rest, &type) ||
+        rest.len != 0)
+        return v8::MaybeLocal<v8::Value>();
+    return record_read(tag, id);
+}
+
 v8::MaybeLocal<v8::Value>
 clone_read(v8::Local<v8::Context> context, struct span bytes)
 {
@@ -309,7 +376,11 @@ clone_read(v8::Local<v8::Context> context, struct span bytes)
     if (bytes.len >= 3 && bytes.p[0] == CLONE_VERSION_TAG && bytes.p[1] == CLONE_VERSION &&
         read_primitive(bytes).ToLocal(&value))
         return value;
-    v8::ValueDeserializer deserializer(eng.isolate, bytes.p, bytes.len);
+    if (bytes.len > 3 && bytes.p[2] == HOST_OBJECT_TAG)
+        return read_record(span_of(bytes.p + 3, bytes.len - 3));
+    class source source;
+    v8::ValueDeserializer deserializer(eng.isolate, bytes.p, bytes.len, &source);
+    source.reader = &deserializer;
     if (!deserializer.ReadHeader(context).FromMaybe(false))
         return v8::MaybeLocal<v8::Value>();
     return deserializer.ReadValue(context);

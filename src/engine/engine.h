@@ -71,7 +71,8 @@ enum engine_end {
     ENGINE_NOT_CLONABLE, /* the result can't be copied; exception.message says what */
     ENGINE_TOO_BIG,      /* the result is past value_bytes_max */
     ENGINE_TERMINATED,   /* engine_terminate() ended it; the caller knows why */
-    ENGINE_BAD_ID,       /* no such context, reference, or path */
+    ENGINE_BAD_ID,       /* no such context, reference, or path; or not of that kind */
+    ENGINE_ACCESSOR,     /* guest code would have run that was not asked for */
     ENGINE_ENDS
 };
 
@@ -84,8 +85,8 @@ struct engine_exception {
 
 struct engine_outcome {
     enum engine_end end;
-    struct buf value; /* V8's structured-clone bytes */
-    uint32_t reference;
+    struct buf value;                   /* V8's structured-clone bytes */
+    uint32_t reference, reference_type; /* enum engine_typeof */
     struct engine_exception exception;
 };
 
@@ -159,10 +160,11 @@ void engine_context_free(uint32_t id);
 /* --- running -------------------------------------------------------------------------- */
 
 enum engine_flags {
-    ENGINE_AWAIT = 1,        /* a promise as result: wait for it (ENGINE_PENDING) */
-    ENGINE_AS_REFERENCE = 2, /* the result by reference, not by copy */
-    ENGINE_MODULE = 4,       /* the source is an ES module without imports */
-    ENGINE_IGNORE_RESULT = 8 /* answer undefined whatever the result is */
+    ENGINE_AWAIT = 1,         /* a promise as result: wait for it (ENGINE_PENDING) */
+    ENGINE_AS_REFERENCE = 2,  /* the result by reference, not by copy */
+    ENGINE_MODULE = 4,        /* the source is an ES module without imports */
+    ENGINE_IGNORE_RESULT = 8, /* answer undefined whatever the result is */
+    ENGINE_ACCESSORS = 64     /* engine_operate() may run getters, setters and proxies */
 };
 
 struct engine_source {
@@ -174,10 +176,10 @@ struct engine_source {
 /* Each runs the code and then the microtasks; `call` is only handed back by hooks.settled. */
 void engine_eval(uint32_t context, uint32_t call, uint32_t flags,
     const struct engine_source *source, struct engine_outcome *out);
-/* `path`: dotted names from the global object ("a.b.c"; `this` is what holds the last), or
- * empty to call `reference` in the context it comes from. `arguments` as in hooks.call_host. */
+/* `path`: dotted names from the global object ("a.b.c"; `this` is what holds the last).
+ * `arguments` as in hooks.call_host. */
 void engine_call(uint32_t context, uint32_t call, uint32_t flags, struct span path,
-    uint32_t reference, uint32_t count, struct span arguments, struct engine_outcome *out);
+    uint32_t count, struct span arguments, struct engine_outcome *out);
 /* Reads a path from the global object; getters and proxies do run, under the caller's limits.
  */
 void engine_get(uint32_t context, uint32_t call, uint32_t flags, struct span path,
@@ -209,6 +211,47 @@ bool engine_settle(uint32_t promise, const struct engine_answer *answer);
 void engine_promise_drop(uint32_t promise);
 /* Nobody waits for the ENGINE_PENDING outcome of `call` any more: hooks.settled won't tell. */
 void engine_abandon(uint32_t call);
+
+/* --- references ----------------------------------------------------------------------- */
+
+enum engine_typeof {
+    ENGINE_TYPEOF_UNDEFINED,
+    ENGINE_TYPEOF_NULL,
+    ENGINE_TYPEOF_BOOLEAN,
+    ENGINE_TYPEOF_NUMBER,
+    ENGINE_TYPEOF_BIGINT,
+    ENGINE_TYPEOF_STRING,
+    ENGINE_TYPEOF_SYMBOL,
+    ENGINE_TYPEOF_FUNCTION,
+    ENGINE_TYPEOF_OBJECT
+};
+
+enum engine_operation_kind {
+    ENGINE_GET,         /* the own property `key`; undefined if there is none */
+    ENGINE_SET,         /* it becomes argument 0 */
+    ENGINE_DELETE,      /* whether it is gone */
+    ENGINE_KEYS,        /* own, enumerable, named */
+    ENGINE_COPY,        /* the value itself */
+    ENGINE_CALL,        /* with the arguments */
+    ENGINE_CALL_AS,     /* with argument 0 as `this`, and the others */
+    ENGINE_CALL_METHOD, /* the property `key`; `this` is what the reference is to */
+    ENGINE_CONSTRUCT,
+    ENGINE_OPERATIONS
+};
+
+struct engine_operation {
+    enum engine_operation_kind kind;
+    uint32_t reference;
+    struct span key;       /* UTF-8 */
+    uint32_t count;        /* of the arguments */
+    struct span arguments; /* as in hooks.call_host */
+};
+
+/* Does something with what a reference is to, in the context that it comes from. Up to ENGINE_COPY
+ * no guest code runs unless ENGINE_ACCESSORS asks for it: what would have run some ends with
+ * ENGINE_ACCESSOR, and has done nothing. */
+void engine_operate(uint32_t call, uint32_t flags, const struct engine_operation *operation,
+    struct engine_outcome *out);
 /* Drops a reference; unknown ids are ignored. */
 void engine_reference_free(uint32_t reference);
 /* Runs tasks that V8 posted (wasm compilation, Atomics.waitAsync, inspector, finalizers), and
@@ -239,6 +282,7 @@ struct engine_statistics {
     uint64_t code_and_metadata;
     uint64_t contexts, detached_contexts; /* counts */
     uint64_t collections, collection_us;  /* count and time of garbage collections so far */
+    uint64_t references;                  /* count of those that the host holds */
 };
 void engine_measure(struct engine_statistics *out);
 /* Full garbage collection, for the host only. */

@@ -131,6 +131,10 @@ called(const v8::FunctionCallbackInfo<v8::Value> &info)
     struct engine_answer answer = {};
     argument_buffer arguments;
 
+    if (eng.still > 0) { /* as V8 does for the guest's own code; see stillness */
+        eng.isolate->ThrowException(text_of("no accessors"));
+        return;
+    }
     if (count > ARGUMENTS_MAX) {
         eng.isolate->ThrowException(v8::Exception::RangeError(
             text_of("a host function was called with too many arguments")));

@@ -285,6 +285,7 @@ engine_measure(struct engine_statistics *out)
     out->detached_contexts = heap.number_of_detached_contexts();
     out->collections = account.collections;
     out->collection_us = memory.collection_us;
+    out->references = references_count();
 }
 
 void

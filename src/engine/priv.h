@@ -13,6 +13,7 @@
 #include "engine/engine.h"
 
 #include <memory>
+#include <optional>
 #include <v8.h>
 
 struct engine_state {
@@ -22,6 +23,7 @@ struct engine_state {
     void *cell;                /* handed to every hook */
     bool console;              /* console calls go to hooks.console */
     uint32_t depth;            /* entries into guest code that are under way, nested */
+    uint32_t still;            /* scopes in which no guest code may run, nested */
 };
 extern struct engine_state eng;
 
@@ -60,7 +62,8 @@ void install_console(v8::Local<v8::Context> context);
 struct asked {
     uint32_t context;
     uint32_t call;
-    uint32_t flags; /* ENGINE_AWAIT ... */
+    uint32_t flags;     /* ENGINE_AWAIT ... */
+    bool still = false; /* the result is copied without running guest code */
 };
 
 /* One entry from outside into guest code: scopes, and a count that tells the outermost entry,
@@ -80,6 +83,37 @@ class guest_entry
     }
     guest_entry(const guest_entry &) = delete;
     guest_entry &operator=(const guest_entry &) = delete;
+};
+
+/* In here guest code does not run: what would run some throws instead, and blocked() knows it.
+ * Natives of ours that guests can call look at eng.still, which V8 does not do for them. */
+class stillness
+{
+    std::optional<v8::Isolate::DisallowJavascriptExecutionScope> scope;
+
+  public:
+    explicit stillness(bool still)
+    {
+        if (!still)
+            return;
+        scope.emplace(
+            eng.isolate, v8::Isolate::DisallowJavascriptExecutionScope::THROW_ON_FAILURE);
+        eng.still++;
+    }
+    ~stillness()
+    {
+        if (scope.has_value())
+            eng.still--;
+    }
+    stillness(const stillness &) = delete;
+    stillness &operator=(const stillness &) = delete;
+
+    /* What was caught says that guest code would have run: V8 throws a string for that, and
+     * everything else that it throws by itself is an Error. */
+    bool blocked(const v8::TryCatch &caught) const
+    {
+        return scope.has_value() && caught.HasCaught() && caught.Exception()->IsString();
+    }
 };
 
 /* In an entry: runs the microtasks if the entry is the outermost one. False: terminated. */
@@ -108,6 +142,8 @@ v8::Local<v8::Value> reference_find(uint32_t reference);
 uint32_t reference_context(uint32_t number);
 /* A new reference to a value; 0 when there are too many. */
 uint32_t reference_new(uint32_t context, v8::Local<v8::Value> value);
+enum engine_typeof reference_typeof(v8::Local<v8::Value> value);
+uint32_t references_count(void);
 void references_forget_context(uint32_t id);
 
 /* --- host.cc -------------------------------------------------------------------------- */

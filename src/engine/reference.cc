@@ -77,6 +77,32 @@ reference_new(uint32_t context, v8::Local<v8::Value> value)
     return taken->lap << PLACE_BITS | place;
 }
 
+enum engine_typeof
+reference_typeof(v8::Local<v8::Value> value)
+{
+    if (value->IsUndefined())
+        return ENGINE_TYPEOF_UNDEFINED;
+    if (value->IsNull())
+        return ENGINE_TYPEOF_NULL;
+    if (value->IsFunction())
+        return ENGINE_TYPEOF_FUNCTION;
+    if (value->IsObject())
+        return ENGINE_TYPEOF_OBJECT;
+    if (value->IsBoolean())
+        return ENGINE_TYPEOF_BOOLEAN;
+    if (value->IsNumber())
+        return ENGINE_TYPEOF_NUMBER;
+    if (value->IsBigInt())
+        return ENGINE_TYPEOF_BIGINT;
+    return value->IsString() ? ENGINE_TYPEOF_STRING : ENGINE_TYPEOF_SYMBOL;
+}
+
+uint32_t
+references_count(void)
+{
+    return static_cast<uint32_t>(references.size() - free_places.size());
+}
+
 static void
 drop(uint32_t place)
 {

@@ -37,6 +37,7 @@ gbx_isolate_usage(gbx_isolate *isolate, gbx_usage *out_usage)
     usage.lived_us = now_us() - isolate->opened_us;
     usage.host_us = isolate->host_us;
     usage.host_calls = isolate->host_calls;
+    usage.references = isolate->references.count;
     give(out_usage, &usage, sizeof usage);
     return GBX_OK;
 }

@@ -7,11 +7,13 @@
 #include <string.h>
 
 enum {
-    ALL_FLAGS = GBX_AWAIT | GBX_RESULT_REFERENCE | GBX_MODULE | GBX_RESULT_IGNORE | GBX_MEASURE
+    ALL_FLAGS = GBX_AWAIT | GBX_RESULT_REFERENCE | GBX_MODULE | GBX_RESULT_IGNORE |
+                GBX_MEASURE | GBX_ACCESSORS
 };
 _Static_assert((int)GBX_AWAIT == CALL_AWAIT && (int)GBX_RESULT_REFERENCE == CALL_AS_REFERENCE &&
                    (int)GBX_MODULE == CALL_MODULE &&
-                   (int)GBX_RESULT_IGNORE == CALL_IGNORE_RESULT,
+                   (int)GBX_RESULT_IGNORE == CALL_IGNORE_RESULT &&
+                   (int)GBX_ACCESSORS == CALL_ACCESSORS,
     "the wire's bits are the public ones");
 
 gbx_status
@@ -73,9 +75,8 @@ call_future(gbx_isolate *isolate, uint32_t context, const gbx_call_options *opti
     return future;
 }
 
-/* A value of the request cannot be encoded: what was encoded so far is dropped. */
-static gbx_future *
-unsendable(gbx_isolate *isolate, gbx_future *future, gbx_status status, size_t index)
+gbx_future *
+call_unsendable(gbx_isolate *isolate, gbx_future *future, gbx_status status, size_t index)
 {
     gbx_error error = GBX_ERROR_INIT;
 
@@ -143,44 +144,11 @@ call_argument_put(gbx_isolate *isolate, const gbx_value *value)
 {
     struct buf *out = &isolate->scratch->out;
     size_t begun = argument_begin(out);
-    gbx_status status = clone_write(value, out);
+    gbx_status status = value_put(isolate, value);
 
     if (status == GBX_OK)
         argument_end(out, begun);
     return status;
-}
-
-static gbx_future *
-call(gbx_isolate *isolate, uint32_t context, const char *path, uint32_t reference,
-    const gbx_value *const *arguments, size_t count, const gbx_call_options *options)
-{
-    gbx_error error = GBX_ERROR_INIT;
-    gbx_call_options o;
-
-    if (call_options_read(isolate, options, &o, &error) != GBX_OK ||
-        call_arguments_check(arguments, count, &error) != GBX_OK)
-        return future_refused(&error);
-    gbx_future *future = call_future(isolate, context, &o);
-    struct buf *out = &isolate->scratch->out;
-    size_t frame = out->len;
-    put_call(out, isolate_tag(isolate, future->id),
-        &(struct msg_call){ .context = context,
-            .flags = o.flags,
-            .wall_us = o.timeout_us,
-            .cpu_us = o.cpu_us,
-            .reference = reference,
-            .path = span_text(path),
-            .count = (uint32_t)count });
-    /* The arguments are the last field: they are written in place. */
-    size_t field = frame_last_begin(out);
-    for (size_t i = 0; i < count; i++) {
-        gbx_status status = call_argument_put(isolate, arguments[i]);
-        if (status != GBX_OK)
-            return unsendable(isolate, future, status, i);
-    }
-    frame_last_end(out, frame, field);
-    future_limit(future, o.timeout_us, o.cpu_us);
-    return future_send(isolate, future);
 }
 
 gbx_future *
@@ -214,7 +182,7 @@ gbx_context_eval_closure(gbx_context *context, const char *source, size_t len,
     for (size_t i = 0; i < count; i++) {
         gbx_status status = call_argument_put(isolate, arguments[i]);
         if (status != GBX_OK)
-            return unsendable(isolate, future, status, i);
+            return call_unsendable(isolate, future, status, i);
     }
     frame_last_end(out, frame, field);
     future_limit(future, o.timeout_us, o.cpu_us);
@@ -225,19 +193,34 @@ gbx_future *
 gbx_context_call(gbx_context *context, const char *path, const gbx_value *const *arguments,
     size_t count, const gbx_call_options *options)
 {
+    gbx_isolate *isolate = context->isolate;
     gbx_error error = GBX_ERROR_INIT;
+    gbx_call_options o;
 
-    if (check_path(path, &error) != GBX_OK)
+    if (check_path(path, &error) != GBX_OK ||
+        call_options_read(isolate, options, &o, &error) != GBX_OK ||
+        call_arguments_check(arguments, count, &error) != GBX_OK)
         return future_refused(&error);
-    return call(context->isolate, context->id, path, 0, arguments, count, options);
-}
-
-gbx_future *
-gbx_reference_call(gbx_reference *reference, const gbx_value *const *arguments, size_t count,
-    const gbx_call_options *options)
-{
-    return call(
-        reference->isolate, reference->context, NULL, reference->id, arguments, count, options);
+    gbx_future *future = call_future(isolate, context->id, &o);
+    struct buf *out = &isolate->scratch->out;
+    size_t frame = out->len;
+    put_call(out, isolate_tag(isolate, future->id),
+        &(struct msg_call){ .context = context->id,
+            .flags = o.flags,
+            .wall_us = o.timeout_us,
+            .cpu_us = o.cpu_us,
+            .path = span_text(path),
+            .count = (uint32_t)count });
+    /* The arguments are the last field: they are written in place. */
+    size_t field = frame_last_begin(out);
+    for (size_t i = 0; i < count; i++) {
+        gbx_status status = call_argument_put(isolate, arguments[i]);
+        if (status != GBX_OK)
+            return call_unsendable(isolate, future, status, i);
+    }
+    frame_last_end(out, frame, field);
+    future_limit(future, o.timeout_us, o.cpu_us);
+    return future_send(isolate, future);
 }
 
 gbx_future *
@@ -282,9 +265,9 @@ gbx_context_set(gbx_context *context, const char *path, const gbx_value *value)
             .cpu_us = o.cpu_us,
             .path = span_text(path) });
     size_t field = frame_last_begin(out);
-    gbx_status status = clone_write(value, out);
+    gbx_status status = value_put(isolate, value);
     if (status != GBX_OK)
-        return unsendable(isolate, future, status, 0);
+        return call_unsendable(isolate, future, status, 0);
     frame_last_end(out, frame, field);
     future_limit(future, o.timeout_us, o.cpu_us);
     return future_send(isolate, future);
@@ -339,6 +322,7 @@ gbx_context_close(gbx_context *context)
     while ((function = table_next(&isolate->functions, &cursor, &id)) != NULL)
         if (function->context == context->id)
             free(table_remove(&isolate->functions, id));
+    references_forget_context(isolate, context->id);
     if (isolate->cell != NULL) {
         put_context_close(&isolate->scratch->out, isolate_tag(isolate, 0),
             &(struct msg_context_close){ .context = context->id });
@@ -346,33 +330,6 @@ gbx_context_close(gbx_context *context)
     }
     isolate_unref(isolate);
     free(context);
-}
-
-gbx_reference *
-reference_new(gbx_isolate *isolate, uint32_t context, uint32_t id)
-{
-    gbx_reference *reference = malloc(sizeof *reference);
-
-    if (reference == NULL)
-        return NULL;
-    *reference = (gbx_reference){ isolate, context, id };
-    isolate_ref(isolate);
-    return reference;
-}
-
-void
-gbx_reference_close(gbx_reference *reference)
-{
-    if (reference == NULL)
-        return;
-    gbx_isolate *isolate = reference->isolate;
-    if (isolate->cell != NULL) {
-        put_reference_close(&isolate->scratch->out, isolate_tag(isolate, 0),
-            &(struct msg_reference_close){ .reference = reference->id });
-        isolate_tell(isolate);
-    }
-    isolate_unref(isolate);
-    free(reference);
 }
 
 /* --- waited for -----------------------------------------------------------------------------

@@ -84,7 +84,7 @@ add_value(gbx_isolate *isolate, const gbx_value *value)
 {
     struct buf *out = &isolate->scratch->out;
     size_t field = frame_last_begin(out);
-    gbx_status status = value == NULL ? GBX_OK : clone_write(value, out);
+    gbx_status status = value == NULL ? GBX_OK : value_put(isolate, value);
 
     if (status != GBX_OK) {
         buf_clear(out);

@@ -20,6 +20,7 @@
 #include "ring/channel.h"
 #include "wire/clone.h"
 #include "wire/frame.h"
+#include "wire/held.h"
 
 #include <glovebox/glovebox.h>
 
@@ -185,6 +186,16 @@ struct outgoing {
     size_t sent;
 };
 
+/* The guest's values that the host holds (reference.c). */
+struct references {
+    struct gbx_reference *first; /* open, and of an open context */
+    uint32_t count;
+    uint64_t *taken; /* a bit for each place of the cell's that one of them has */
+    uint32_t words;  /* of these bits */
+    uint32_t released_count;
+    uint32_t released[REFERENCES_BATCH]; /* that the cell has not been told of */
+};
+
 struct gbx_isolate {
     struct gbx_isolate *previous, *next; /* in runtime->isolates */
     struct gbx_runtime *runtime;         /* NULL once closed */
@@ -201,6 +212,7 @@ struct gbx_isolate {
     struct table contexts;   /* gbx_context; +1: context ids begin after the isolate's own */
     struct table inspectors; /* gbx_inspector */
     struct table scripts;    /* gbx_script */
+    struct references references;
 
     struct frame_reader reader;
     struct scratch *scratch; /* counted; frames are built in scratch->out */
@@ -257,6 +269,8 @@ gbx_status isolate_send(struct gbx_isolate *isolate);
 /* The same for what the cell waits for, or must be told: condemns it when there is no memory. */
 #define NO_MEMORY_TO_TELL "no memory for what the cell must be told"
 void isolate_tell(struct gbx_isolate *isolate);
+/* Tells the cell of released references. */
+void isolate_release(struct gbx_isolate *isolate);
 /* Makes a running script look at what was sent. */
 void isolate_urge(struct gbx_isolate *isolate);
 /* Waits for one isolate until a future is finished, cannot finish, or the time on now_us(). */
@@ -392,9 +406,13 @@ struct gbx_context {
 };
 
 struct gbx_reference {
-    struct gbx_isolate *isolate; /* counted */
-    uint32_t context;            /* whose value it is */
-    uint32_t id;                 /* the cell's number */
+    struct held held;                      /* first: values may hold it */
+    struct gbx_isolate *isolate;           /* counted */
+    struct gbx_reference *previous, *next; /* in isolate->references, unless id is 0 */
+    uint32_t refs;                         /* handles, and values that hold it */
+    uint32_t context;                      /* whose value it is */
+    uint32_t id;                           /* the cell's number; 0: its context was closed */
+    uint8_t type;                          /* enum gbx_typeof */
 };
 
 struct function {
@@ -439,7 +457,35 @@ void function_refused(
 /* The cell says that a debugger holds it. False: it cannot be, there is none. */
 bool isolate_paused(struct gbx_isolate *isolate, bool paused);
 
-struct gbx_reference *reference_new(struct gbx_isolate *isolate, uint32_t context, uint32_t id);
+/* --- references (reference.c) ---------------------------------------------------------------
+ */
+
+/* A reference that the cell told of. GBX_OK, GBX_ENOMEM, GBX_EPROTO with *why. */
+gbx_status reference_new(struct gbx_isolate *isolate, uint32_t context, uint32_t id,
+    uint32_t type, struct gbx_reference **out, const char **why);
+void references_forget_context(struct gbx_isolate *isolate, uint32_t context);
+void references_done(struct references *references);
+/* Their records in clones; see struct clone_host. */
+gbx_status reference_put(
+    struct gbx_isolate *isolate, struct held *held, bool alone, struct buf *out);
+gbx_status reference_get(struct gbx_isolate *isolate, uint32_t context, struct span *rest,
+    struct held **out_held, const char **why);
+
+/* --- values to and from a cell (crossing.c) -------------------------------------------------
+ */
+
+/* Appends a value for the cell to scratch->out. GBX_OK; GBX_ETOOBIG, GBX_ENOMEM, GBX_ECLONE; what
+ * it holds is another isolate's: GBX_EINVAL, or gone: GBX_EDISPOSED. */
+gbx_status value_put(struct gbx_isolate *isolate, const gbx_value *value);
+/* A value of the cell's; an empty one is undefined. `context`: whose references it may hold; 0:
+ * none. GBX_OK; GBX_ENOMEM and GBX_ETOOBIG, which are no fault of the cell's; GBX_EPROTO with
+ * *why. */
+gbx_status value_get(struct gbx_isolate *isolate, struct span bytes, uint32_t context,
+    gbx_value **out, const char **why);
+
+/* A value of the request cannot be encoded: what was encoded so far is dropped. */
+struct gbx_future *call_unsendable(
+    struct gbx_isolate *isolate, struct gbx_future *future, gbx_status status, size_t index);
 
 /* A piece of the snapshot under way, a stretch of the background child's stream, the end. */
 bool snapshot_piece(struct gbx_isolate *isolate, uint32_t request, struct span piece);

@@ -45,6 +45,7 @@ isolate_free(gbx_isolate *isolate)
         buf_done(&o->bytes);
         free(o);
     }
+    references_done(&isolate->references);
     table_done(&isolate->functions);
     table_done(&isolate->futures);
     table_done(&isolate->contexts);

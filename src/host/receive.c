@@ -36,26 +36,16 @@ enum {
     CACHE = 1u << FUTURE_CACHE,
 };
 
-/* A value of the cell; an empty one is undefined. GBX_OK; GBX_ENOMEM and GBX_ETOOBIG, which are no
- * fault of the cell's: an element is 8 bytes to V8, and more to us; GBX_EPROTO: it has been
- * condemned. */
+/* As value_get(); GBX_EPROTO: the cell has been condemned. */
 static gbx_status
-read_value(gbx_isolate *isolate, struct span bytes, gbx_value **out)
+read_value(gbx_isolate *isolate, struct span bytes, uint32_t context, gbx_value **out)
 {
-    uint64_t count = isolate->options.memory_limit_bytes / VALUE_NODE_BYTES;
-    struct clone_limits limits = { .count = count < VALUE_COUNT_MAX ? (uint32_t)count
-                                                                    : VALUE_COUNT_MAX };
     const char *why = NULL;
+    gbx_status status = value_get(isolate, bytes, context, out, &why);
 
-    if (bytes.len == 0) {
-        *out = gbx_value_new_undefined();
-        return *out != NULL ? GBX_OK : GBX_ENOMEM;
-    }
-    gbx_status status = clone_read(bytes, &limits, out, &why);
-    if (status == GBX_OK || status == GBX_ENOMEM || status == GBX_ETOOBIG)
-        return status;
-    (void)broke(isolate, why);
-    return GBX_EPROTO;
+    if (status == GBX_EPROTO)
+        (void)broke(isolate, why);
+    return status;
 }
 
 static bool
@@ -74,7 +64,7 @@ on_result(gbx_isolate *isolate, const struct frame *frame, const struct msg_resu
     /* Who gets GBX_OK takes what was asked for, and must not find NULL in its place. */
     if (future->by_reference)
         return broke(isolate, "a value where a reference was asked for");
-    gbx_status status = read_value(isolate, m->value, &value);
+    gbx_status status = read_value(isolate, m->value, 0, &value);
     if (status == GBX_EPROTO)
         return false;
     if (status == GBX_OK && future->kind == FUTURE_SCRIPT)
@@ -91,14 +81,15 @@ on_reference(gbx_isolate *isolate, const struct frame *frame, const struct msg_r
 {
     gbx_future *future = open_future(isolate, frame->id, PLAIN);
 
-    if (future == NULL || !future->by_reference || m->reference == 0)
+    if (future == NULL || !future->by_reference)
         return broke(isolate, "a reference that nobody asked for");
-    gbx_reference *reference = reference_new(isolate, future->context, m->reference);
-    if (reference == NULL) {
-        future_finish(future, GBX_ENOMEM, NULL, NULL, NULL);
-        return true;
-    }
-    future_finish(future, GBX_OK, NULL, NULL, reference);
+    gbx_reference *reference = NULL;
+    const char *why = NULL;
+    gbx_status status =
+        reference_new(isolate, future->context, m->reference, m->type, &reference, &why);
+    if (status == GBX_EPROTO)
+        return broke(isolate, why);
+    future_finish(future, status, NULL, NULL, reference);
     return true;
 }
 
@@ -118,6 +109,7 @@ may_fail_with(const gbx_isolate *isolate, const gbx_future *future, uint32_t sta
     case GBX_ETOOBIG:
     case GBX_ECLONE:
     case GBX_ELIMIT:
+    case GBX_EACCESSOR:
     case GBX_ESYS:
         return true;
     default:
@@ -161,7 +153,7 @@ on_failure(gbx_isolate *isolate, const struct frame *frame, const struct msg_fai
     if (!may_fail_with(isolate, future, m->status))
         return broke(isolate, "a failure that a cell may not report");
     /* Without room for what was thrown the error stays, and comes without it. */
-    if (m->value.len > 0 && read_value(isolate, m->value, &value) == GBX_EPROTO)
+    if (m->value.len > 0 && read_value(isolate, m->value, 0, &value) == GBX_EPROTO)
         return false;
     fill_failure(&error, -(gbx_status)m->status, m);
     if (future->kind == FUTURE_SNAPSHOT) {
@@ -185,7 +177,7 @@ read_arguments(gbx_isolate *isolate, const struct msg_callback *m, gbx_value **a
         if (!argument_next(&rest, &argument)) {
             (void)broke(isolate, "arguments that do not fit their message");
             status = GBX_EPROTO;
-        } else if ((status = read_value(isolate, argument, &arguments[read])) == GBX_OK)
+        } else if ((status = read_value(isolate, argument, 0, &arguments[read])) == GBX_OK)
             read++;
     if (status == GBX_OK && rest.len != 0) {
         (void)broke(isolate, "more arguments than announced");
@@ -296,7 +288,7 @@ on_statistics_reply(
         { "malloced", m->heap_malloced }, { "external", m->external },
         { "externalPeak", m->external_peak }, { "code", m->code }, { "contexts", m->contexts },
         { "detachedContexts", m->detached }, { "collections", m->collections },
-        { "collectionTime", m->collection_us } };
+        { "collectionTime", m->collection_us }, { "references", m->references } };
 
     if (future == NULL)
         return broke(isolate, "statistics that nobody asked for");

@@ -75,6 +75,7 @@ on_timer(struct gbx_runtime *runtime)
     struct gbx_isolate *i = runtime->isolates;
     while (i != NULL) {
         isolate_ref(i);
+        isolate_release(i);
         uint64_t at = isolate_enforce(i, now);
         if (now >= runtime->idle_at_us)
             isolate_look_at_idle(i, now);

@@ -85,6 +85,49 @@ tell_stops(gbx_isolate *isolate)
     return status;
 }
 
+/* No request that was sent before may still need them: it may wait for its turn, in a line further
+ * out. */
+static uint32_t
+release_nesting(const gbx_isolate *isolate)
+{
+    uint32_t nesting = 0;
+
+    while (nesting < isolate->nesting &&
+           isolate->lines[nesting].first == isolate->lines[nesting].last)
+        nesting++;
+    return nesting;
+}
+
+static gbx_status
+tell_released(gbx_isolate *isolate)
+{
+    struct references *references = &isolate->references;
+    struct buf out = { .max = FRAME_KEPT_BYTES };
+    uint8_t ids[4 * REFERENCES_BATCH];
+
+    if (references->released_count == 0)
+        return GBX_OK;
+    for (uint32_t i = 0; i < references->released_count; i++)
+        for (uint32_t j = 0; j < 4; j++)
+            ids[4 * i + j] = (uint8_t)(references->released[i] >> 8 * j);
+    put_references_close(&out,
+        (struct frame_tag){ .nesting = (uint16_t)release_nesting(isolate) },
+        &(struct msg_references_close){ .ids = span_of(ids, 4 * references->released_count) });
+    gbx_status status = out.failed ? GBX_ENOMEM : send_bytes(isolate, &out);
+    if (status == GBX_OK)
+        references->released_count = 0;
+    buf_done(&out);
+    return status;
+}
+
+void
+isolate_release(gbx_isolate *isolate)
+{
+    if (isolate->cell != NULL && tell_released(isolate) == GBX_ENOMEM)
+        isolate_condemn(isolate, GBX_ENOMEM, NO_MEMORY_TO_TELL);
+    isolate->references.released_count = 0;
+}
+
 gbx_status
 isolate_send(gbx_isolate *isolate)
 {
@@ -97,6 +140,8 @@ isolate_send(gbx_isolate *isolate)
         status = out->too_long ? GBX_ETOOBIG : GBX_ENOMEM;
     else
         status = tell_stops(isolate);
+    if (status == GBX_OK)
+        status = tell_released(isolate);
     if (status != GBX_OK) {
         buf_clear(out);
         return status;

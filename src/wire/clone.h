@@ -13,10 +13,26 @@
 
 #include <glovebox/value.h>
 
+#include <stdbool.h>
+
+struct held; /* held.h */
+
+/* What the two ends of a message mean by an object that is no data. */
+struct clone_host {
+    /* Appends the record of `held`; `alone`: it is the whole value, and may stand for a primitive.
+     * GBX_OK, or why the value cannot be written; what was appended is taken back then. */
+    gbx_status (*put)(void *data, struct held *held, bool alone, struct buf *out);
+    /* Reads a record from the front of *rest, which moves past it, and gives away one count.
+     * GBX_OK, GBX_ENOMEM, GBX_EPROTO with *why. */
+    gbx_status (*get)(void *data, struct span *rest, struct held **out_held, const char **why);
+    void *data;
+};
+
 /* Caps of one reading; 0 means the compile-time maximum of base/limits.h. */
 struct clone_limits {
-    uint32_t depth; /* nested containers */
-    uint32_t count; /* nodes */
+    uint32_t depth;                /* nested containers */
+    uint32_t count;                /* nodes */
+    const struct clone_host *host; /* NULL: objects that are no data are against the rules */
 };
 
 /* Reads exactly all of `bytes` into a new value, which the caller owns.
@@ -25,8 +41,16 @@ struct clone_limits {
 gbx_status clone_read(
     struct span bytes, const struct clone_limits *limits, gbx_value **out, const char **why);
 
+/* For records of host objects: a number as the format has them. False: there is none whole. */
+void clone_put_number(struct buf *out, uint32_t number);
+bool clone_get_number(struct span *rest, uint32_t *out_number);
+
 /* Appends the encoding of `value` to `out`. GBX_OK, GBX_ETOOBIG (past out->max or a cap),
  * GBX_ENOMEM. */
 gbx_status clone_write(const gbx_value *value, struct buf *out);
+/* The same of a value that may hold objects that are no data; without `host`, or one that does not
+ * know them: GBX_ECLONE. */
+gbx_status clone_write_for(
+    const gbx_value *value, const struct clone_host *host, struct buf *out);
 
 #endif

@@ -2,6 +2,7 @@
 #include "base/limits.h"
 #include "wire/clone_reader.h"
 #include "wire/clone_tags.h"
+#include "wire/held.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -379,6 +380,23 @@ boolean_object(struct reader *r, bool boolean)
     return node;
 }
 
+static gbx_value *
+held_node(struct reader *r)
+{
+    struct span rest = span_of(r->p, (size_t)(r->end - r->p));
+    struct held *held = NULL;
+    const char *why = "out of memory";
+
+    if (r->host == NULL)
+        return read_failed(r, GBX_EPROTO, "an object that is not data");
+    gbx_status status = r->host->get(r->host->data, &rest, &held, &why);
+    if (status != GBX_OK)
+        return read_failed(r, status, why);
+    r->p = rest.p;
+    gbx_value *node = node_held(r->graph, held);
+    return node != NULL ? node : read_failed(r, GBX_ENOMEM, "out of memory");
+}
+
 /* Objects without children; NULL without a failure for any other tag. */
 static gbx_value *
 object_leaf(struct reader *r, unsigned tag)
@@ -400,6 +418,8 @@ object_leaf(struct reader *r, unsigned tag)
     case TAG_BUFFER:
     case TAG_RESIZABLE:
         return buffer_node(r, tag == TAG_RESIZABLE);
+    case TAG_HOST:
+        return held_node(r);
     default:
         return NULL;
     }

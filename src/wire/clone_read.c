@@ -369,7 +369,6 @@ read_value(struct reader *r)
         return open_error(r);
     case NOT_TAG:
         return read_failed(r, GBX_EPROTO, "the value ends in the middle");
-    case TAG_HOST:
     case TAG_TRANSFERRED:
     case TAG_SHARED_BUFFER:
     case TAG_SHARED:
@@ -490,6 +489,7 @@ reader_init(struct reader *r, struct span bytes, const struct clone_limits *limi
     r->key_capacity = FIRST_KEYS;
     r->frame_capacity = FIRST_FRAMES;
     r->object_count = r->value_count = r->key_count = r->frame_count = 0;
+    r->host = limits == NULL ? NULL : limits->host;
     memset(r->singles, 0, sizeof r->singles);
     r->has_key_cache = false;
 }

@@ -45,7 +45,8 @@ struct reader {
     gbx_status status;
     const char *why;
     uint32_t depth_max;
-    uint32_t count_left; /* values that may still come */
+    uint32_t count_left;           /* values that may still come */
+    const struct clone_host *host; /* NULL: no host objects */
 
     gbx_value **objects; /* by id */
     uint32_t object_count, object_capacity;

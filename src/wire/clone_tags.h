@@ -52,8 +52,8 @@ enum clone_tag {
     TAG_RESIZABLE = '~',     /* [bytes] [max], bytes */
     TAG_VIEW = 'V',          /* right after its buffer: [type] [offset] [bytes] [flags] */
     TAG_ERROR = 'r',         /* [type]? [MESSAGE] text? [STACK] text? [CAUSE] value? [END] */
+    TAG_HOST = '\\', /* a record of ours: enum held_tag as a byte, and what belongs to it */
     /* Things that no host value can be. */
-    TAG_HOST = '\\',
     TAG_TRANSFERRED = 't',
     TAG_SHARED_BUFFER = 'u',
     TAG_SHARED = 'p',

@@ -1,8 +1,9 @@
+/* over 600 lines: one walk, and every kind of value has its few lines in it */
 #include "base/check.h"
 #include "base/limits.h"
 #include "wire/clone.h"
 #include "wire/clone_tags.h"
-#include "wire/value.h"
+#include "wire/held.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ struct writer {
     struct buf *out;
     size_t start; /* where this value begins in `out`; alignment counts from there */
     gbx_status status;
+    const struct clone_host *host; /* NULL: data only */
 
     /* Objects by id. A node has one if objects[node->mark] is that node, so that marks need
      * no clearing. */
@@ -392,6 +394,20 @@ open_array(struct writer *w, const gbx_value *node)
 }
 
 static void
+put_held(struct writer *w, const gbx_value *node)
+{
+    gbx_status status = GBX_ECLONE;
+
+    put_byte(w, TAG_HOST);
+    if (w->status == GBX_OK && w->host != NULL)
+        status = w->host->put(w->host->data, node->held, w->object_count == 1, w->out);
+    if (status == GBX_OK && w->out->failed)
+        status = w->out->too_long ? GBX_ETOOBIG : GBX_ENOMEM;
+    if (status != GBX_OK)
+        write_failed(w, status);
+}
+
+static void
 put_object(struct writer *w, const gbx_value *node)
 {
     switch (node->kind) {
@@ -433,6 +449,10 @@ put_object(struct writer *w, const gbx_value *node)
         break;
     case GBX_ARRAY_BUFFER:
         put_buffer(w, node->buffer);
+        break;
+    case GBX_REFERENCE:
+    case GBX_FUNCTION:
+        put_held(w, node);
         break;
     default:
         put_view(w, node->view, node->kind == GBX_DATA_VIEW);
@@ -569,13 +589,14 @@ step(struct writer *w)
 }
 
 gbx_status
-clone_write(const gbx_value *value, struct buf *out)
+clone_write_for(const gbx_value *value, const struct clone_host *host, struct buf *out)
 {
     struct writer w;
 
     w.out = out;
     w.start = out->len;
     w.status = !out->failed ? GBX_OK : out->too_long ? GBX_ETOOBIG : GBX_ENOMEM;
+    w.host = host;
     w.objects = w.first_objects;
     w.frames = w.first_frames;
     w.object_capacity = FIRST_OBJECTS;
@@ -596,4 +617,10 @@ clone_write(const gbx_value *value, struct buf *out)
         out->len = w.start;
     }
     return w.status;
+}
+
+gbx_status
+clone_write(const gbx_value *value, struct buf *out)
+{
+    return clone_write_for(value, NULL, out);
 }

@@ -32,6 +32,21 @@ enum call_flags {
     CALL_AS_REFERENCE = 2,
     CALL_MODULE = 4,
     CALL_IGNORE_RESULT = 8,
+    CALL_ACCESSORS = 64, /* OPERATE: may run getters, setters, proxies */
+};
+
+/* OPERATE. */
+enum reference_operation {
+    OPERATE_GET,    /* the property `key` */
+    OPERATE_SET,    /* it becomes argument 0 */
+    OPERATE_DELETE, /* it goes */
+    OPERATE_KEYS,
+    OPERATE_COPY,
+    OPERATE_CALL,        /* with the arguments */
+    OPERATE_CALL_AS,     /* with argument 0 as `this`, and the others */
+    OPERATE_CALL_METHOD, /* the property `key`, `this` is what holds it */
+    OPERATE_CONSTRUCT,
+    OPERATIONS
 };
 
 /* ANSWER and SETTLE. */

@@ -1,6 +1,4 @@
-#include "wire/value.h"
-
-#include "base/huge.h"
+#include "wire/held.h"
 
 #include "base/huge.h"
 #include "base/limits.h"
@@ -32,6 +30,7 @@ graph_new(size_t room)
     huge_advise(graph, sizeof *graph + room);
     graph->block.prev = graph->block.next = &graph->block;
     graph->parent = NULL;
+    graph->last_hold = NULL;
     graph->at = (uint8_t *)(graph + 1);
     graph->end = graph->at + align8(room);
     graph->weight = 0;
@@ -136,6 +135,7 @@ graph_join(gbx_value *a, gbx_value *b)
     from_last->next = into_next;
     into_next->prev = from_last;
 
+    graph_join_holds(into, from);
     from->parent = into;
     into->weight += from->weight + 1;
     if (from->end - from->at > into->end - into->at) {
@@ -151,6 +151,7 @@ graph_free(struct graph *graph)
 {
     struct block *block = graph->block.next;
 
+    graph_let_go(graph);
     while (block != &graph->block) {
         struct block *next = block->next;
         free(block);

@@ -1,6 +1,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "wire/date.h"
+#include "wire/held.h"
 #include "wire/number.h"
 #include "wire/show.h"
 
@@ -450,6 +451,12 @@ show_leaf(struct show *s, const gbx_value *node, uint32_t indent)
     case GBX_BIGINT_OBJECT:
     case GBX_STRING_OBJECT:
         show_boxed(s, node, indent);
+        return true;
+    case GBX_REFERENCE:
+    case GBX_FUNCTION:
+        style_on(s, STYLE_SPECIAL);
+        buf_printf(&s->out, "[%s]", node->held->class->name);
+        style_off(s, STYLE_SPECIAL);
         return true;
     default:
         return false;

@@ -26,11 +26,12 @@ struct block {
 };
 
 struct graph {
-    struct block block;   /* first: this struct lies in the graph's first block */
-    struct graph *parent; /* the graph that took this one in; NULL: it stands for itself */
-    uint8_t *at, *end;    /* free part of the newest chunk */
-    uint32_t weight;      /* graphs taken in; the lighter joins the heavier */
-    uint32_t chunk;       /* bytes of the next chunk */
+    struct block block;     /* first: this struct lies in the graph's first block */
+    struct graph *parent;   /* the graph that took this one in; NULL: it stands for itself */
+    uint8_t *at, *end;      /* free part of the newest chunk */
+    struct hold *last_hold; /* what its nodes hold that is no data; NULL: nothing (held.h) */
+    uint32_t weight;        /* graphs taken in; the lighter joins the heavier */
+    uint32_t chunk;         /* bytes of the next chunk */
 };
 
 /* How wide the characters of a text are, which is what its encoding depends on. */
@@ -138,6 +139,7 @@ struct gbx_value {
         struct array *array;
         struct buffer *buffer;
         struct view *view;
+        struct held *held; /* reference, function */
     };
 };
 

@@ -127,7 +127,7 @@ gbx_value_new_regexp(const char *source, size_t len, const char *letters)
 gbx_value *
 gbx_value_new_boxed(gbx_value *primitive)
 {
-    static const uint8_t boxes[GBX_HOLE + 1] = {
+    static const uint8_t boxes[UINT8_MAX + 1] = {
         [GBX_BOOLEAN] = GBX_BOOLEAN_OBJECT,
         [GBX_NUMBER] = GBX_NUMBER_OBJECT,
         [GBX_BIGINT] = GBX_BIGINT_OBJECT,

@@ -1,8 +1,8 @@
 /* Deep equality, and copying. */
 #include "base/limits.h"
 #include "wire/clone.h"
+#include "wire/held.h"
 #include "wire/node_map.h"
-#include "wire/value.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -173,6 +173,9 @@ compare_objects(struct comparison *c, const gbx_value *a, const gbx_value *b)
         return compare_entries(c, a, b);
     case GBX_ARRAY_BUFFER:
         return same_buffer(a->buffer, b->buffer);
+    case GBX_REFERENCE:
+    case GBX_FUNCTION:
+        return a->held == b->held;
     default:
         return compare_views(c, a->view, b->view);
     }
@@ -232,16 +235,42 @@ gbx_value_equal(const gbx_value *a, const gbx_value *b)
     return equal;
 }
 
+/* A copy holds the same: the record is the pointer. */
+static gbx_status
+put_pointer(void *data, struct held *held, bool alone, struct buf *out)
+{
+    (void)data;
+    (void)alone;
+    buf_append(out, &held, sizeof held);
+    return GBX_OK;
+}
+
+static gbx_status
+get_pointer(void *data, struct span *rest, struct held **out_held, const char **why)
+{
+    struct held *held;
+
+    (void)data;
+    (void)why;
+    memcpy(&held, rest->p, sizeof held);
+    *rest = span_of(rest->p + sizeof held, rest->len - sizeof held);
+    held->class->take(held);
+    *out_held = held;
+    return GBX_OK;
+}
+
 gbx_status
 gbx_value_copy(const gbx_value *value, gbx_value **out_value)
 {
+    static const struct clone_host pointers = { put_pointer, get_pointer, NULL };
+    static const struct clone_limits limits = { .host = &pointers };
     struct buf bytes = { .max = VALUE_BYTES_MAX };
 
     if (value == NULL)
         return GBX_EINVAL;
-    gbx_status status = clone_write(value, &bytes);
+    gbx_status status = clone_write_for(value, &pointers, &bytes);
     if (status == GBX_OK)
-        status = clone_read(buf_span(&bytes), NULL, out_value, NULL);
+        status = clone_read(buf_span(&bytes), &limits, out_value, NULL);
     buf_done(&bytes);
     return status;
 }

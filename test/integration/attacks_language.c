@@ -262,7 +262,7 @@ expect_api(gbx_isolate *isolate, struct attack_report *report)
         attack_wrong(report, "afterwards: no reference");
     else
         expect_number(
-            "reference", gbx_reference_call(reference, arguments, 1, NULL), 10, report);
+            "reference", gbx_reference_call(reference, NULL, arguments, 1, NULL), 10, report);
     gbx_reference_close(reference);
     if (gbx_context_open(isolate, &other, NULL) != GBX_OK)
         attack_wrong(report, "afterwards: no context");
@@ -507,8 +507,8 @@ hand_in(gbx_isolate *isolate, struct attack_report *report)
     (void)attack_settled(future, report);
     gbx_reference *reference = gbx_future_take_reference(future);
     gbx_future_free(future);
-    expect_end("reference", gbx_reference_call(reference, arguments, 3, &by_reference), GBX_OK,
-        report);
+    expect_end("reference", gbx_reference_call(reference, NULL, arguments, 3, &by_reference),
+        GBX_OK, report);
     gbx_reference_close(reference);
     evaluate(isolate, collect, GBX_AWAIT, report);
     gbx_value_free(all);

@@ -424,3 +424,36 @@ snapshot_nodes(const char *path)
     cr_assert(read && nodes > 0, "%s has no nodes", path);
     return nodes;
 }
+
+gbx_reference *
+refer(gbx_context *context, const char *source)
+{
+    gbx_future *future = start(context, source, GBX_RESULT_REFERENCE);
+
+    cr_assert_eq(gbx_future_wait(future, -1, NULL), GBX_OK);
+    gbx_reference *reference = gbx_future_take_reference(future);
+    cr_assert_not_null(reference);
+    gbx_future_free(future);
+    return reference;
+}
+
+void
+reference_set_number(
+    gbx_reference *reference, const char *key, double number, gbx_status status)
+{
+    gbx_value *value = gbx_value_new_number(number);
+
+    settle(gbx_reference_set(reference, key, GBX_NUL, value, NULL), status);
+    gbx_value_free(value);
+}
+
+void
+expect_boolean(gbx_future *future, int32_t wanted)
+{
+    gbx_value *value = settle_value(future);
+    int32_t boolean = -1;
+
+    cr_assert_eq(gbx_value_get_boolean(value, &boolean), GBX_OK);
+    cr_assert_eq(boolean, wanted);
+    gbx_value_free(value);
+}

@@ -65,6 +65,13 @@ double settle_number(gbx_future *future);
 /* Gives the guest a host function and waits for that. */
 void give(gbx_context *context, const char *path, gbx_function function, void *data);
 
+/* What `source` comes to, by reference; closed by the caller. */
+gbx_reference *refer(gbx_context *context, const char *source);
+void reference_set_number(
+    gbx_reference *reference, const char *key, double number, gbx_status status);
+/* Waits for a boolean that must be this one. */
+void expect_boolean(gbx_future *future, int32_t wanted);
+
 /* For host functions: answers with a number. */
 gbx_status answer_number(gbx_callback *callback, double number);
 /* The isolate lives and does what it is told. */

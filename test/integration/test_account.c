@@ -22,7 +22,7 @@ CleanTest(account, statistics_follow_the_heap)
     gbx_isolate_options options = GBX_ISOLATE_OPTIONS_INIT;
     static const char *const names[] = { "heapUsed", "heapPeak", "heapTotal", "heapLimit",
         "malloced", "external", "externalPeak", "code", "contexts", "detachedContexts",
-        "collections", "collectionTime" };
+        "collections", "collectionTime", "references" };
 
     options.memory_limit_bytes = (uint64_t)100 << 20;
     struct world w = world_open(&options);

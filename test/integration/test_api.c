@@ -339,13 +339,13 @@ CleanTest(api, calls_that_wait_in_a_context_end_with_it)
     cr_assert_eq(gbx_future_wait(get, -1, NULL), GBX_OK);
     gbx_reference *reference = gbx_future_take_reference(get);
     options.flags = GBX_AWAIT;
-    gbx_future *called = gbx_reference_call(reference, NULL, 0, &options);
+    gbx_future *called = gbx_reference_call(reference, NULL, NULL, 0, &options);
     gbx_context_close(other);
     cr_assert_eq(gbx_future_wait(waits, -1, &error), GBX_EDISPOSED);
     cr_assert_eq(gbx_future_wait(called, -1, &error), GBX_EDISPOSED);
     cr_assert_eq(gbx_future_wait(queued, -1, NULL), GBX_OK);
     cr_assert_eq(gbx_future_wait(stays, 20000, NULL), GBX_EBUSY);
-    settle(gbx_reference_call(reference, NULL, 0, NULL), GBX_EINVAL);
+    settle(gbx_reference_call(reference, NULL, NULL, 0, NULL), GBX_EDISPOSED);
     gbx_reference_close(reference);
     gbx_future_free(get);
     gbx_future_free(waits);
@@ -380,7 +380,7 @@ CleanTest(api, handles_outlive_their_isolate_and_runtime)
     cr_assert_eq(error.status, GBX_EDISPOSED);
     settle(gbx_context_eval(other, "1", 1, NULL), GBX_EDISPOSED);
     settle(gbx_context_get(other, "x", NULL), GBX_EDISPOSED);
-    settle(gbx_reference_call(reference, NULL, 0, NULL), GBX_EDISPOSED);
+    settle(gbx_reference_call(reference, NULL, NULL, 0, NULL), GBX_EDISPOSED);
     world_close(&w);
     settle(gbx_context_call(other, "f", NULL, 0, NULL), GBX_EDISPOSED);
     gbx_context_close(other);
@@ -474,9 +474,9 @@ CleanTest(api, references_are_called_many_times)
     cr_assert_null(gbx_future_take_reference(future));
     gbx_future_free(future);
     for (int i = 1; i <= 5000; i++)
-        cr_assert_eq(settle_number(gbx_reference_call(add, arguments, 1, NULL)), 2 * i);
+        cr_assert_eq(settle_number(gbx_reference_call(add, NULL, arguments, 1, NULL)), 2 * i);
     eval_only(w.context, "delete globalThis.add");
-    cr_assert_eq(settle_number(gbx_reference_call(add, arguments, 1, NULL)), 10002);
+    cr_assert_eq(settle_number(gbx_reference_call(add, NULL, arguments, 1, NULL)), 10002);
     gbx_reference_close(add);
     gbx_reference_close(NULL);
 
@@ -485,7 +485,7 @@ CleanTest(api, references_are_called_many_times)
     cr_assert_eq(gbx_future_wait(future, -1, NULL), GBX_OK);
     gbx_reference *made = gbx_future_take_reference(future);
     gbx_future_free(future);
-    gbx_value *value = settle_value(gbx_reference_call(made, NULL, 0, NULL));
+    gbx_value *value = settle_value(gbx_reference_call(made, NULL, NULL, 0, NULL));
     expect_string(value, "made");
     gbx_value_free(value);
     gbx_reference_close(made);
@@ -493,7 +493,7 @@ CleanTest(api, references_are_called_many_times)
     cr_assert_eq(gbx_future_wait(future, -1, NULL), GBX_OK);
     made = gbx_future_take_reference(future);
     gbx_future_free(future);
-    settle(gbx_reference_call(made, NULL, 0, NULL), GBX_ETHROW);
+    settle(gbx_reference_call(made, NULL, NULL, 0, NULL), GBX_ETHROW);
     gbx_reference_close(made);
     /* One that nobody takes is released with its future. */
     settle(start(w.context, "({})", GBX_RESULT_REFERENCE), GBX_OK);

@@ -172,9 +172,10 @@ call_a_reference(struct world *w, gbx_error *error)
     cr_assert_not_null(reference);
     argument = gbx_value_new_number(41);
     const gbx_value *arguments[] = { argument };
-    status = argument == NULL
-                 ? said(GBX_ENOMEM, error)
-                 : wait_for(gbx_reference_call(reference, arguments, 1, NULL), &value, error);
+    status =
+        argument == NULL
+            ? said(GBX_ENOMEM, error)
+            : wait_for(gbx_reference_call(reference, NULL, arguments, 1, NULL), &value, error);
     if (status == GBX_OK)
         cr_assert_eq(number_of(value), 42);
     gbx_value_free(argument);

@@ -114,7 +114,7 @@ uses_everything(gbx_callback *callback, void *data)
     cr_assert_eq(gbx_future_wait(future, -1, NULL), GBX_OK);
     gbx_reference *reference = gbx_future_take_reference(future);
     gbx_future_free(future);
-    cr_assert_eq(settle_number(gbx_reference_call(reference, arguments, 1, NULL)), 10);
+    cr_assert_eq(settle_number(gbx_reference_call(reference, NULL, arguments, 1, NULL)), 10);
     gbx_reference_close(reference);
     cr_assert_eq(gbx_context_open(w->isolate, &other, NULL), GBX_OK);
     give(other, "g", nothing, NULL);

@@ -233,7 +233,7 @@ call_path(const char *path, const char *arguments, size_t len)
         memcpy(&length, arguments + at, sizeof length);
         at += sizeof length + length;
     }
-    engine_call(1, 101, 0, span_text(path), 0, count, span_of(arguments, len), fresh());
+    engine_call(1, 101, 0, span_text(path), count, span_of(arguments, len), fresh());
     return &last;
 }
 

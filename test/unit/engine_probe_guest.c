@@ -72,6 +72,16 @@ setting_needs_a_holder(void)
 }
 
 static void
+operate(enum engine_operation_kind kind, uint32_t reference, uint32_t count,
+    struct span arguments, struct engine_outcome *out)
+{
+    engine_operate(1, 0,
+        &(struct engine_operation){
+            .kind = kind, .reference = reference, .count = count, .arguments = arguments },
+        out);
+}
+
+static void
 references_hold_values_until_they_are_freed(void)
 {
     struct engine_outcome *out = eval_flags("(a, b) => a * 100 + b", ENGINE_AS_REFERENCE);
@@ -81,7 +91,7 @@ references_hold_values_until_they_are_freed(void)
     CHECK(out->end == ENGINE_REFERENCE && reference != 0);
     engine_collect();
     engine_outcome_init(&result, MIB);
-    engine_call(1, 1, 0, span_text(""), reference, 2, span_of(ARGS(ONE TWO)), &result);
+    operate(ENGINE_CALL, reference, 2, span_of(ARGS(ONE TWO)), &result);
     CHECK(is_int(&result, 102));
     engine_reference_free(reference);
     engine_reference_free(reference);
@@ -90,13 +100,13 @@ references_hold_values_until_they_are_freed(void)
     /* The next one takes its place, but not its number. */
     other = eval_flags("() => 7", ENGINE_AS_REFERENCE)->reference;
     CHECK(other != reference);
-    engine_call(1, 1, 0, span_text(""), reference, 0, span_text(""), &result);
+    operate(ENGINE_CALL, reference, 0, span_text(""), &result);
     CHECK(result.end == ENGINE_BAD_ID);
-    engine_call(1, 1, 0, span_text(""), 0, 0, span_text(""), &result);
+    operate(ENGINE_CALL, 0, 0, span_text(""), &result);
     CHECK(result.end == ENGINE_BAD_ID);
     result.end = ENGINE_VALUE;
     result.value.len = 0;
-    engine_call(1, 1, 0, span_text(""), other, 0, span_text(""), &result);
+    operate(ENGINE_CALL, other, 0, span_text(""), &result);
     CHECK(is_int(&result, 7));
     engine_outcome_done(&result);
 }

@@ -34,4 +34,35 @@ still_trusted(struct fake_cell *f)
     cr_assert(fake_cell_runs(f));
 }
 
+/* An open request of the host, wanted with these flags. */
+static inline gbx_future *
+asked(struct fake_cell *f, uint32_t flags)
+{
+    gbx_call_options options = GBX_CALL_OPTIONS_INIT;
+    struct frame frame;
+
+    options.flags = flags;
+    gbx_future *future = gbx_context_eval(gbx_isolate_context(f->isolate), "x", 1, &options);
+    cr_assert_not(future->finished);
+    do
+        cr_assert(fake_cell_hear(f, &frame));
+    while (frame.type == MESSAGE_REFERENCES_CLOSE); /* goes ahead of the next request */
+    cr_assert_eq(frame.type, MESSAGE_EVAL);
+    cr_assert_eq(frame.id, future->id);
+    return future;
+}
+
+/* The same, and the open request knows it. */
+static inline void
+ending_with(struct fake_cell *f, gbx_future *open, const char *why)
+{
+    gbx_error error = GBX_ERROR_INIT;
+
+    condemned(f, why);
+    cr_assert_eq(gbx_future_status(open, &error), GBX_EPROTO);
+    cr_assert_str_eq(error.message, why);
+    cr_assert_null(gbx_future_value(open));
+    gbx_future_free(open);
+}
+
 #endif

@@ -22,20 +22,16 @@ close_cell(void)
 
 TestSuite(receive, .init = open_cell, .fini = close_cell);
 
-/* An open request of the host, wanted with these flags. */
 static gbx_future *
 ask(uint32_t flags)
 {
-    gbx_call_options options = GBX_CALL_OPTIONS_INIT;
-    struct frame frame;
+    return asked(&f, flags);
+}
 
-    options.flags = flags;
-    gbx_future *future = gbx_context_eval(gbx_isolate_context(f.isolate), "x", 1, &options);
-    cr_assert_not(future->finished);
-    cr_assert(fake_cell_hear(&f, &frame));
-    cr_assert_eq(frame.type, MESSAGE_EVAL);
-    cr_assert_eq(frame.id, future->id);
-    return future;
+static void
+condemned_with(gbx_future *open, const char *why)
+{
+    ending_with(&f, open, why);
 }
 
 static void
@@ -43,19 +39,6 @@ say_result(uint32_t id, struct span value)
 {
     put_result(&f.out, tag(id), &(struct msg_result){ .value = value });
     fake_cell_say(&f);
-}
-
-/* The same, and the open request knows it. */
-static void
-condemned_with(gbx_future *open, const char *why)
-{
-    gbx_error error = GBX_ERROR_INIT;
-
-    condemned(&f, why);
-    cr_assert_eq(gbx_future_status(open, &error), GBX_EPROTO);
-    cr_assert_str_eq(error.message, why);
-    cr_assert_null(gbx_future_value(open));
-    gbx_future_free(open);
 }
 
 /* The clone of true: a header and a tag. */
@@ -176,58 +159,6 @@ Test(receive, a_truncated_value_is_refused)
     gbx_future_free(future);
 }
 
-/* --- references ----------------------------------------------------------------------------- */
-
-static void
-say_reference(uint32_t id, uint32_t reference)
-{
-    put_reference(&f.out, tag(id), &(struct msg_reference){ .reference = reference });
-    fake_cell_say(&f);
-}
-
-Test(receive, a_reference_comes_when_asked_for)
-{
-    gbx_future *future = ask(GBX_RESULT_REFERENCE);
-
-    say_reference(future->id, 5);
-    still_trusted(&f);
-    gbx_reference *reference = gbx_future_take_reference(future);
-    cr_assert_not_null(reference);
-    gbx_reference_close(reference);
-    gbx_future_free(future);
-}
-
-Test(receive, a_reference_for_an_unknown_request_is_refused)
-{
-    say_reference(1234, 5);
-    condemned(&f, "a reference that nobody asked for");
-}
-
-Test(receive, a_reference_for_statistics_is_refused)
-{
-    gbx_future *future = gbx_isolate_statistics(f.isolate);
-
-    say_reference(future->id, 5);
-    condemned_with(future, "a reference that nobody asked for");
-}
-
-/* A program that got GBX_OK takes the value, and may not find NULL in its place. */
-Test(receive, a_reference_in_place_of_a_value_is_refused)
-{
-    gbx_future *future = ask(0);
-
-    say_reference(future->id, 5);
-    condemned_with(future, "a reference that nobody asked for");
-}
-
-Test(receive, reference_0_is_refused)
-{
-    gbx_future *future = ask(GBX_RESULT_REFERENCE);
-
-    say_reference(future->id, 0);
-    condemned_with(future, "a reference that nobody asked for");
-}
-
 /* --- failures ------------------------------------------------------------------------------- */
 
 static void
@@ -244,7 +175,7 @@ say_failure(uint32_t id, uint32_t status, struct span value)
 Test(receive, a_call_may_fail_with_what_a_living_cell_can_tell)
 {
     static const gbx_status may[] = { GBX_ETHROW, GBX_ETIMEOUT, GBX_ECPU, GBX_ETERMINATED,
-        GBX_EHOST, GBX_EINVAL, GBX_ETOOBIG, GBX_ECLONE, GBX_ELIMIT, GBX_ESYS };
+        GBX_EHOST, GBX_EINVAL, GBX_ETOOBIG, GBX_ECLONE, GBX_ELIMIT, GBX_EACCESSOR, GBX_ESYS };
 
     for (size_t i = 0; i < COUNT(may); i++) {
         gbx_error error = GBX_ERROR_INIT;
