@@ -1,5 +1,5 @@
-/* front_matter.h - what a file of test262 says of itself, between slash-star-three-dashes and the same
- * backwards, in YAML of which only these forms occur: `key: value`, `key: [a, b]` and a key with
+/* front_matter.h - what a file of test262 says of itself, in the comment that begins and ends with
+ * three dashes: YAML, of which only these forms occur: `key: value`, `key: [a, b]`, and a key with
  * indented lines below it. */
 #ifndef TEST_CONFORMANCE_FRONT_MATTER_H
 #define TEST_CONFORMANCE_FRONT_MATTER_H
