@@ -10,6 +10,8 @@
 
 #include "base/layers.h"
 
+#include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -26,9 +28,26 @@ enum control_kind {
                        * snapshot; 0 sets them back, number[1] bytes higher. Answered with the
                        * same, number[0] an errno or 0 */
     CONTROL_FORKED,    /* template: number[0] errno or 0; fd: a pidfd */
-    CONTROL_EXITED,    /* template, of cell `id`: number[0] wait status, [1] CPU time in us, [2]
+    CONTROL_ADOPT, /* to the template: number[0], a pid, is cell `id` from now on, a twin of cell
+                        * number[1], and may be handed descriptors; answered with FORKED.
+                        * number[0] 0: it has them */
+    CONTROL_STRAY,  /* template: a twin of cell `id` has died before it was adopted */
+    CONTROL_EXITED, /* template, of cell `id`: number[0] wait status, [1] CPU time in us, [2]
                        * peak of its resident memory in bytes */
 };
+
+/* What a cell asks its host for: the kernel holds these calls until the host has said yes or no.
+ * See sandbox_watch_forks(). Each tells itself from what the C library and the template do. */
+#define FORK_FLAGS SIGCHLD /* of clone(): a snapshot child, the cell's own */
+/* A twin, which is the template's child as the cell itself is. The C library finds its thread's
+ * number where the kernel writes it, as after fork(). */
+#define TWIN_FLAGS (CLONE_PARENT | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD)
+/* pthread_create(), where clone3() is refused: a twin's watchdog. */
+#define THREAD_FLAGS                                                                    \
+    (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | \
+        CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID)
+/* The argument, which setsid() does not look at, of a twin that asks to become a cell. */
+#define TWIN_MARK 0x7477696e
 
 enum template_option {
     TEMPLATE_MEMORY_LIMIT, /* bytes */

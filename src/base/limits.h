@@ -216,6 +216,8 @@
 /* The one descriptor of a cell, to which it writes 8 bytes at a time: its host's bell. Below are
  * stdin to stderr, which point at /dev/null until they are closed. */
 #define CELL_BELL_FD           3
+/* What a twin is handed its channel as: it maps it and closes it. */
+#define CELL_CHANNEL_FD        4
 /* How long a zygote is given to end by itself when its runtime closes. */
 #define ZYGOTE_END_MS          1000
 /* --- the host ------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 #include "base/table.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct table_slot {
     void *entry;         /* NULL: free */
@@ -112,6 +113,35 @@ table_any(const struct table *table, uint32_t *id)
     uint32_t cursor = 0;
 
     return table->live == 0 ? NULL : table_next(table, &cursor, id);
+}
+
+bool
+table_copy(struct table *to, const struct table *from,
+    void *(*copy)(const void *entry, void *data), void *data)
+{
+    uint32_t max = to->max;
+    bool whole = true;
+
+    if (from->count == 0)
+        return true;
+    struct table_slot *slots = malloc(from->count * sizeof *slots);
+    if (slots == NULL)
+        return false;
+    memcpy(slots, from->slots, from->count * sizeof *slots);
+    *to = *from;
+    to->max = max;
+    to->slots = slots;
+    to->capacity = to->count;
+    for (uint32_t i = 0; i < to->count; i++) {
+        if (slots[i].entry == NULL)
+            continue;
+        slots[i].entry = whole ? copy(slots[i].entry, data) : NULL;
+        if (slots[i].entry == NULL) {
+            whole = false; /* and no more than something to empty */
+            to->live--;
+        }
+    }
+    return whole;
 }
 
 void

@@ -40,6 +40,10 @@ void *table_remove(struct table *table, uint32_t id);
 void *table_any(const struct table *table, uint32_t *id);
 /* The first entry at or after slot *cursor, which moves past it; NULL at the end. */
 void *table_next(const struct table *table, uint32_t *cursor, uint32_t *id);
+/* Makes an empty `to` of the same ids, past ones included: of each entry what `copy` answers.
+ * False: no memory, or a NULL of `copy`; what was copied by then is in `to`. */
+bool table_copy(struct table *to, const struct table *from,
+    void *(*copy)(const void *entry, void *data), void *data);
 void table_done(struct table *table);
 
 #endif

@@ -58,18 +58,20 @@ struct cell {
     struct buf value; /* results are encoded here; between calls, kept while the cell is busy */
     struct buf out;   /* frames are built here */
     struct spinner spinner;
-    uint32_t nesting;          /* host functions that the guest waits for, now */
-    struct task *current;      /* the innermost task on the stack; NULL: idle */
-    bool running;              /* its code runs, under the watchdog; false: it waits */
-    struct table tasks;        /* struct task */
-    uint64_t look_at_ns;       /* no deadline in there is earlier; UINT64_MAX: none */
-    struct table callbacks;    /* struct task: open host calls and promises, by callback id;
+    uint32_t nesting;       /* host functions that the guest waits for, now */
+    struct task *current;   /* the innermost task on the stack; NULL: idle */
+    bool running;           /* its code runs, under the watchdog; false: it waits */
+    struct table tasks;     /* struct task */
+    uint64_t look_at_ns;    /* no deadline in there is earlier; UINT64_MAX: none */
+    struct table callbacks; /* struct task: open host calls and promises, by callback id;
                                  * each counts in its task's refs */
-    uint32_t stops;            /* of the frame that was received last */
-    uint32_t stops_looked;     /* that task_look() has acted upon */
-    uint32_t awaited;          /* callback id whose ANSWER the innermost host call waits for */
-    struct queued *spare;      /* one kept, so that a steady exchange allocates nothing */
-    struct queued *answer;     /* the last ANSWER: the engine reads it after the hook */
+    uint32_t stops;         /* of the frame that was received last */
+    uint32_t stops_looked;  /* that task_look() has acted upon */
+    uint32_t awaited;       /* callback id whose ANSWER the innermost host call waits for */
+    struct queued *spare;   /* one kept, so that a steady exchange allocates nothing */
+    struct queued *answer;  /* the last ANSWER: the engine reads it after the hook */
+    pid_t template;         /* whose child we are */
+    pid_t *tid; /* where the C library has the engine thread's number; NULL: unknown */
     pid_t snapshot_child;      /* 0: none */
     uint32_t snapshot_request; /* the request that its end answers */
     uint64_t memory_limit_bytes;
@@ -94,6 +96,8 @@ struct cell_start {
     uint64_t data_bytes, address_bytes; /* of the template: /proc/self/statm, in bytes */
     uint32_t flags;                     /* enum template_flags */
     uint32_t layers;                    /* without these, none: set of enum sandbox_layer */
+    pid_t template;
+    pid_t *tid; /* see struct cell */
 };
 void cell_run(const struct cell_start *start) __attribute__((noreturn));
 
@@ -116,6 +120,9 @@ void link_poll(struct cell *cell);
 /* True if an urgent request waits in the inbox: the guest should be interrupted for it. */
 bool link_urgent(const struct cell *cell);
 void queued_free(struct cell *cell, struct queued *q);
+/* A twin: what its cell had been sent is dropped, and another channel, of descriptor `fd`, takes
+ * the place of that one, at the same address. False with errno. */
+bool link_anew(struct cell *cell, int fd);
 
 /* --- requests (serve.c) ---------------------------------------------------------------------
  */
@@ -190,7 +197,8 @@ uint64_t task_next_ns(struct cell *cell);
 /* --- the watchdog (watch.c) -----------------------------------------------------------------
  */
 
-/* Starts the watchdog thread; false with errno. */
+/* Starts the watchdog thread; false with errno. Once more in a twin, which has none, inside of
+ * watch_hold(). */
 bool watch_start(struct cell *cell);
 /* Waits until it runs: a filter that came sooner would not let it start. */
 void watch_await(void);
@@ -221,6 +229,12 @@ void death_catch_crashes(uint64_t memory_limit_bytes);
 bool death_memory_is_out(void);
 /* The note of a cell that the kernel refused memory. */
 void death_of_allocation(const char *message, struct span stack) __attribute__((noreturn));
+
+/* --- twins (twin.c) --------------------------------------------------------------------------
+ */
+
+/* Forks a twin, if nothing is under way, and answers request `id`. Comes back in both. */
+void twin_fork(struct cell *cell, uint32_t id);
 
 /* --- heap snapshots (snapshot.c) ------------------------------------------------------------
  */

@@ -45,6 +45,7 @@ enum {
 };
 
 static uint64_t memory_limit_bytes;
+static pid_t filtered; /* the process that the filter lets signal itself */
 
 static bool
 memory_is_out(uint64_t bytes)
@@ -83,8 +84,12 @@ on_crash(int signal, siginfo_t *info, void *context)
     if (memory_is_out(null ? memory_limit_bytes : MEMORY_PROBE_BYTES))
         death_of_allocation(
             "the kernel refused more memory, and that ended in a crash", span_of(NULL, 0));
-    if (info->si_code <= 0) /* sent by somebody, so it does not come again by itself */
-        (void)raise(signal);
+    if (info->si_code > 0)
+        return;
+    /* Sent by somebody, so it does not come again by itself. */
+    if (getpid() != filtered)
+        __builtin_trap();
+    (void)raise(signal);
 }
 
 void
@@ -95,6 +100,7 @@ death_catch_crashes(uint64_t memory_limit)
         .sa_flags = (int)(SA_SIGINFO | SA_RESETHAND | SA_NODEFER) };
 
     memory_limit_bytes = memory_limit;
+    filtered = getpid();
     for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
         (void)sigaction(signals[i], &action, NULL);
 }

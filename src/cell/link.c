@@ -206,6 +206,26 @@ link_next(struct cell *cell, uint64_t timeout_ns)
     return q;
 }
 
+bool
+link_anew(struct cell *cell, int fd)
+{
+    struct queued *q;
+
+    if (!channel_remap(&cell->channel, fd))
+        return false;
+    while ((q = cell->first) != NULL) {
+        cell->first = q->next;
+        queued_free(cell, q);
+    }
+    cell->last = &cell->first;
+    cell->urgent = cell->stops = cell->stops_looked = 0;
+    frame_reader_done(&cell->reader);
+    frame_reader_init(&cell->reader, TO_CELL);
+    buf_done(&cell->out);
+    cell->out = (struct buf){ .max = MESSAGE_BYTES_MAX };
+    return true;
+}
+
 /* --- out ------------------------------------------------------------------------------------
  */
 

@@ -66,6 +66,8 @@ start(struct cell *cell, const struct cell_start *s)
     cell->last = &cell->first;
     cell->look_at_ns = UINT64_MAX;
     cell->event_fd = s->event_fd;
+    cell->template = s->template;
+    cell->tid = s->tid;
     cell->memory_limit_bytes = s->memory_limit_bytes;
     cell->profiling = (s->flags & TEMPLATE_PROFILING) != 0;
     death_catch_crashes(s->memory_limit_bytes);
@@ -77,7 +79,8 @@ start(struct cell *cell, const struct cell_start *s)
     sandbox_confine_cell(&(struct sandbox_cell){ .keep_fd = &cell->event_fd,
                              .memory_limit_bytes = s->memory_limit_bytes,
                              .data_bytes = s->data_bytes,
-                             .address_bytes = s->address_bytes },
+                             .address_bytes = s->address_bytes,
+                             .twins = (s->flags & TEMPLATE_FORK) != 0 },
         &layers);
     if (!watch_start(cell))
         fail_early("cannot start the watchdog thread");

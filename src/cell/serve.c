@@ -345,6 +345,9 @@ serve(struct cell *cell, const struct queued *q)
     case MESSAGE_SNAPSHOT:
         snapshot_attached(cell, frame->id);
         break;
+    case MESSAGE_TWIN:
+        twin_fork(cell, frame->id);
+        break;
     default:
         serve_order(cell, frame);
         break;

@@ -121,7 +121,7 @@ snapshot_background(struct cell *cell, uint32_t id)
     pid_t own = getpid();
     /* The filter makes this wait until the host, which has asked for it, approves. Not libc's
      * fork(): the template makes cells by that, and the two must differ. */
-    pid_t pid = (pid_t)syscall(SYS_clone, SANDBOX_FORK_FLAGS, NULL, NULL, NULL, NULL);
+    pid_t pid = (pid_t)syscall(SYS_clone, FORK_FLAGS, NULL, NULL, NULL, NULL);
     if (pid == 0)
         child(cell, own);
     watch_release();

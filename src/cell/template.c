@@ -51,17 +51,16 @@ cell_main(const struct template *t, pid_t parent, const struct control *order)
         _exit(CELL_EXIT_DONE);
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    start.template = parent;
     start.memory_fd = order->fds[0];
     start.event_fd = order->fds[1];
     cell_run(&start);
 }
 
-static void
-serve_fork(struct template *t, const struct control *order)
+/* For one more child. */
+static bool
+has_room(struct template *t)
 {
-    struct control answer = { .kind = CONTROL_FORKED, .id = order->id, .fds = { -1, -1 } };
-    pid_t self = getpid(), pid = -1;
-
     if (t->count == t->capacity) {
         size_t want = t->capacity == 0 ? 64 : t->capacity * 2;
         struct child *children = realloc(t->children, want * sizeof *children);
@@ -70,7 +69,16 @@ serve_fork(struct template *t, const struct control *order)
             t->capacity = want;
         }
     }
-    if (t->count == t->capacity)
+    return t->count < t->capacity;
+}
+
+static void
+serve_fork(struct template *t, const struct control *order)
+{
+    struct control answer = { .kind = CONTROL_FORKED, .id = order->id, .fds = { -1, -1 } };
+    pid_t self = getpid(), pid = -1;
+
+    if (!has_room(t))
         errno = ENOMEM;
     else
         pid = fork();
@@ -90,12 +98,66 @@ serve_fork(struct template *t, const struct control *order)
     fd_close(&answer.fds[0]);
 }
 
-static void
-serve_kill(const struct template *t, uint32_t id)
+/* --- twins ---------------------------------------------------------------------------------- */
+
+static pid_t
+pid_of(const struct template *t, uint32_t id)
 {
     for (size_t i = 0; i < t->count; i++)
         if (t->children[i].id == id)
-            (void)kill(t->children[i].pid, SIGKILL);
+            return t->children[i].pid;
+    return 0;
+}
+
+/* What the host says of it comes from the kernel, but it may have died since, and its number be
+ * another's: it must be a child of ours that lives, of which we do not know, and which nobody but
+ * that cell can have made. */
+static bool
+is_twin_of(const struct template *t, pid_t pid, pid_t cell)
+{
+    siginfo_t info = { .si_pid = 0 };
+
+    for (size_t i = 0; i < t->count; i++)
+        if (t->children[i].pid == pid)
+            return false;
+    return cell != 0 && getsid(pid) == cell &&
+           waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid == 0;
+}
+
+static void
+serve_adopt(struct template *t, const struct control *order)
+{
+    struct control answer = { .kind = CONTROL_FORKED, .id = order->id, .fds = { -1, -1 } };
+    pid_t pid = (pid_t)order->number[0];
+
+    if (pid == 0) {
+        pid = pid_of(t, order->id);
+        if (pid != 0)
+            (void)sandbox_open_door(pid, false);
+        return;
+    }
+    answer.number[0] = ESRCH;
+    if (!has_room(t)) {
+        answer.number[0] = ENOMEM;
+    } else if (is_twin_of(t, pid, pid_of(t, (uint32_t)order->number[1]))) {
+        t->children[t->count++] = (struct child){ pid, order->id };
+        answer.number[0] = (uint64_t)sandbox_open_door(pid, true);
+        answer.fds[0] = (int)syscall(SYS_pidfd_open, pid, 0);
+        if (answer.number[0] == 0 && answer.fds[0] < 0)
+            answer.number[0] = (uint64_t)errno;
+    }
+    (void)control_send(t->socket, &answer);
+    fd_close(&answer.fds[0]);
+}
+
+static void
+serve_kill(const struct template *t, uint32_t id)
+{
+    pid_t pid = pid_of(t, id);
+
+    if (pid != 0)
+        (void)kill(pid, SIGKILL);
 }
 
 /* Only we reap our children, so a pid that we know is still its own. */
@@ -145,6 +207,21 @@ report(struct template *t, pid_t pid, int status, const struct rusage *usage)
     }
 }
 
+/* Before a child is reaped that is in another's session: a twin that was not adopted. */
+static void
+report_stray(const struct template *t, pid_t pid)
+{
+    pid_t cell = getsid(pid);
+
+    for (size_t i = 0; i < t->count && cell != pid; i++)
+        if (t->children[i].pid == cell) {
+            struct control packet = {
+                .kind = CONTROL_STRAY, .id = t->children[i].id, .fds = { -1, -1 }
+            };
+            (void)control_send(t->socket, &packet);
+        }
+}
+
 /* Reaps what has ended and reports it. Only who reaps learns what it has used. */
 static void
 reap(struct template *t)
@@ -162,6 +239,7 @@ reap(struct template *t)
         /* Before it is reaped, while its number is its own: a snapshot child that does not die
          * with its cell, as ours does, cannot have left the group. */
         (void)kill(-info.si_pid, SIGKILL);
+        report_stray(t, info.si_pid);
         if (wait4(info.si_pid, &status, 0, &usage) == info.si_pid)
             report(t, info.si_pid, status, &usage);
     }
@@ -180,6 +258,7 @@ warm(struct template *t, const struct control *order)
     const char *error = engine_isolate_new(&config);
 
     t->start.memory_limit_bytes = config.memory_limit_bytes;
+    (void)prctl(PR_GET_TID_ADDRESS, &t->start.tid, 0, 0, 0); /* a kernel may not tell */
     t->start.flags = (uint32_t)order->number[TEMPLATE_FLAGS];
     t->start.layers = (uint32_t)order->number[TEMPLATE_LAYERS];
     (void)signal(SIGCHLD, SIG_DFL);
@@ -193,7 +272,7 @@ warm(struct template *t, const struct control *order)
         error = "cannot measure its own memory";
     /* Last: from here on nothing but cells is forked from us. */
     if (error == NULL && (t->start.flags & TEMPLATE_FORK) != 0)
-        t->forks_fd = sandbox_watch_forks();
+        t->forks_fd = sandbox_watch_forks((t->start.flags & TEMPLATE_PROFILING) != 0);
     send_text(t, error != NULL, error != NULL ? error : engine_version());
     fd_close(&t->forks_fd);
     if (error != NULL)
@@ -230,6 +309,8 @@ template_run(const struct control *order, int host_fd)
                 CELL_EXIT_DONE); /* the host has closed this template; its cells die with us */
         if (packet.kind == CONTROL_FORK)
             serve_fork(&t, &packet);
+        else if (packet.kind == CONTROL_ADOPT)
+            serve_adopt(&t, &packet);
         else if (packet.kind == CONTROL_KILL)
             serve_kill(&t, packet.id);
         else if (packet.kind == CONTROL_MEMORY)

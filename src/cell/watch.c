@@ -245,6 +245,9 @@ watch_start(struct cell *cell)
     sigset_t all, before;
 
     watch.cell = cell;
+    /* Of a watchdog that was before us, a twin has what it said last. */
+    atomic_store(&watch.runs, false);
+    atomic_store(&watch.sleeps_until_ns, 0);
     if (pthread_getcpuclockid(pthread_self(), &watch.cpu_clock) != 0)
         return false;
     if (pthread_attr_init(&attr) != 0)

@@ -152,6 +152,10 @@ const char *engine_isolate_new(const struct engine_config *config);
 void engine_after_fork(
     const struct engine_hooks *hooks, void *cell, uint64_t seed, bool console);
 
+/* In a twin of a cell (src/cell/twin.c), where nothing is under way: the host has no reference
+ * here, and Math.random() goes its own way in every context, without any code of the guest. */
+void engine_after_twin(uint64_t seed);
+
 /* --- contexts ------------------------------------------------------------------------- */
 
 bool engine_context_new(uint32_t id); /* false: id taken or 0; the host chooses ids */

@@ -72,6 +72,14 @@ engine_version_mismatch(const char *running, const char *built_for)
     return text;
 }
 
+static const char *
+random_self_test(v8::Isolate *isolate)
+{
+    v8::HandleScope handles(isolate);
+
+    return random_find(v8::Context::New(isolate));
+}
+
 /* In an isolate of its own, so that the inspector leaves nothing behind in ours. */
 static const char *
 self_test_run(void)
@@ -86,6 +94,8 @@ self_test_run(void)
     v8::Isolate *isolate = v8::Isolate::New(params);
     isolate->Enter();
     const char *why = inspector_self_test(isolate);
+    if (why == nullptr)
+        why = random_self_test(isolate);
     isolate->Exit();
     isolate->Dispose();
     return why;
@@ -363,7 +373,22 @@ engine_after_fork(const struct engine_hooks *hooks, void *cell, uint64_t seed, b
     eng.cell = cell;
     eng.console = console;
     seed_state = seed;
+    takeover_filtered();
     stack_measure();
     v8::HandleScope handles(eng.isolate);
     context_seed(context_find(1));
+}
+
+void
+engine_after_twin(uint64_t seed)
+{
+    auto reseed = [](uint32_t, v8::Local<v8::Context> context, void *) {
+        random_set(context, seed_next(), seed_next() | 1);
+    };
+
+    seed_state = seed;
+    references_forget();
+    scripts_forget();
+    context_each(reseed, nullptr);
+    seed_flag();
 }

@@ -134,6 +134,23 @@ void arguments_refuse(
 /* Forgets the promises that are awaited in a context that goes. */
 void awaits_forget_context(uint32_t id);
 
+/* --- script.cc ------------------------------------------------------------------------ */
+
+void scripts_forget(void);
+
+/* --- takeover.cc ---------------------------------------------------------------------- */
+
+/* The filter that is installed next lets this process signal itself, and none of its forks. */
+void takeover_filtered(void);
+
+/* --- random.cc ------------------------------------------------------------------------ */
+
+/* Finds out, in a context that has not drawn a number yet and is thrown away, where V8 keeps what
+ * Math.random() goes on from. NULL, or one line that says what doesn't fit. */
+const char *random_find(v8::Local<v8::Context> context);
+/* The context's next number, and all that follow, come from this state, not 0. */
+void random_set(v8::Local<v8::Context> context, uint64_t s0, uint64_t s1);
+
 /* --- reference.cc --------------------------------------------------------------------- */
 
 /* The value of a reference; empty when there is none. Needs a HandleScope. */
@@ -145,6 +162,7 @@ uint32_t reference_new(uint32_t context, v8::Local<v8::Value> value);
 enum engine_typeof reference_typeof(v8::Local<v8::Value> value);
 uint32_t references_count(void);
 void references_forget_context(uint32_t id);
+void references_forget(void);
 
 /* --- host.cc -------------------------------------------------------------------------- */
 

@@ -118,6 +118,14 @@ engine_reference_free(uint32_t number)
 }
 
 void
+references_forget(void)
+{
+    for (uint32_t place = 0; place < references.size(); place++)
+        if (!references[place].value.IsEmpty())
+            drop(place);
+}
+
+void
 references_forget_context(uint32_t id)
 {
     for (uint32_t place = 0; place < references.size(); place++)

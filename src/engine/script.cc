@@ -132,3 +132,9 @@ engine_script_free(uint32_t script)
 {
     scripts.erase(script);
 }
+
+void
+scripts_forget(void)
+{
+    scripts.clear();
+}

@@ -1,7 +1,7 @@
-/* forks.c - what a cell gets for its heap snapshots: memory, and a fork.
+/* forks.c - what a cell must ask for: forks, memory for its heap snapshots, a thread.
  *
- * The kernel holds a cell in clone() until we have said
- * yes or no (seccomp's user notification), and we say yes once for each background snapshot.
+ * The kernel holds a cell in such a call until we have said yes or no (seccomp's user
+ * notification). We say yes once for each background snapshot, and once for each twin: see twin.c.
  *
  * V8's copy of the object graph is not the guest's doing, so the cell's template lifts the limits
  * of memory first. Those of a snapshot child are lifted while the cell is held, for the child to
@@ -77,13 +77,23 @@ asker(struct template *template, pid_t pid)
 }
 
 static bool
+template_is_open(const struct gbx_runtime *runtime, const struct template *template)
+{
+    const struct template *t = runtime->templates;
+
+    while (t != NULL && t != template)
+        t = t->next;
+    return t != NULL;
+}
+
+static bool
 still_asks(const struct template *template, const struct seccomp_notif *question)
 {
     return ioctl(template->forks_fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &question->id) == 0;
 }
 
-/* Nobody asked for this fork: only code that is not ours makes such a call. While it is held there,
- * its pid is its own. */
+/* Nobody asked for this call: only code that is not ours makes it. While it is held there, its pid
+ * is its own. */
 static void
 kill_asker(
     const struct template *template, struct cell *cell, const struct seccomp_notif *question)
@@ -97,9 +107,68 @@ kill_asker(
         (void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
 }
 
+enum verdict {
+    APPROVED,
+    REFUSED,  /* it asks in vain, and did no wrong */
+    VIOLATION /* nobody asked it to */
+};
+
+static enum verdict
+judge_snapshot(struct cell *cell)
+{
+    if (cell == NULL || !cell->fork_asked)
+        return VIOLATION;
+    cell->fork_asked = false;
+    /* Without the memory the snapshot may fail, and says so. */
+    (void)cell_lift_memory(cell);
+    return APPROVED;
+}
+
+static enum verdict
+judge_twin(struct cell *cell)
+{
+    if (cell != NULL && cell->twin != NULL && cell->twin->may_fork) {
+        cell->twin->may_fork = false;
+        return APPROVED;
+    }
+    if (cell == NULL || !cell->twin_given_up)
+        return VIOLATION;
+    cell->twin_given_up = false;
+    return REFUSED;
+}
+
+/* May free the template. */
+static enum verdict
+judge(struct template *template, struct cell *cell, const struct seccomp_notif *question)
+{
+    if (question->data.nr == SYS_setsid)
+        return cell == NULL && twin_adopt(template, question) ? APPROVED : VIOLATION;
+    switch ((uint32_t)question->data.args[0]) {
+    case FORK_FLAGS:
+        return judge_snapshot(cell);
+    case TWIN_FLAGS:
+        return judge_twin(cell);
+    default: /* The engine's thread asks for its watchdog: it is alone, and held. */
+        return cell != NULL && process_threads((pid_t)question->pid) == 1 ? APPROVED
+                                                                          : VIOLATION;
+    }
+}
+
+/* What is to be told to a cell's owner. */
+static const char *
+crime(const struct seccomp_notif *question)
+{
+    if (question->data.nr == SYS_setsid)
+        return "the cell tried to become another one";
+    if ((uint32_t)question->data.args[0] == THREAD_FLAGS)
+        return "the cell tried to start a thread, and nobody asked it to";
+    return "the cell tried to fork, and nobody asked it to";
+}
+
 void
 template_answer_forks(struct template *template)
 {
+    struct gbx_runtime *runtime = template->runtime;
     struct seccomp_notif question;
     struct seccomp_notif_resp answer;
 
@@ -107,23 +176,20 @@ template_answer_forks(struct template *template)
     if (ioctl(template->forks_fd, SECCOMP_IOCTL_NOTIF_RECV, &question) < 0)
         return; /* it has died meanwhile */
     struct cell *cell = asker(template, (pid_t)question.pid);
-    bool asked = cell != NULL && cell->fork_asked;
+    enum verdict verdict = judge(template, cell, &question);
+    /* While we waited for it, the template may have been found gone, and been freed. */
+    if (!template_is_open(runtime, template))
+        return;
     memset(&answer, 0, sizeof answer);
     answer.id = question.id;
-    if (asked) {
-        cell->fork_asked = false;
+    if (verdict == APPROVED)
         answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-        /* Without the memory the snapshot may fail, and says so. */
-        (void)cell_lift_memory(cell);
-        if (cell->template == NULL)
-            return; /* while we waited for its template that was found gone, and is freed */
-    } else {
+    else
         answer.error = -EPERM;
+    if (verdict == VIOLATION)
         kill_asker(template, cell, &question);
-    }
     (void)ioctl(template->forks_fd, SECCOMP_IOCTL_NOTIF_SEND, &answer);
     /* Last: callbacks of the death may find a zygote dead, and close all templates. */
-    if (!asked && cell != NULL && cell->isolate != NULL)
-        isolate_condemn(
-            cell->isolate, GBX_EVIOLATION, "the cell tried to fork, and nobody asked it to");
+    if (verdict == VIOLATION && cell != NULL && cell->isolate != NULL)
+        isolate_condemn(cell->isolate, GBX_EVIOLATION, crime(&question));
 }

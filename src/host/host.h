@@ -62,12 +62,22 @@ struct cell {
     bool failed; /* the template could not fork it; os_errno says why */
     int os_errno;
     bool fork_asked;        /* it may fork once */
+    bool twin_given_up;     /* one that it was asked for too long ago: it may ask in vain */
+    struct twin *twin;      /* that it is asked for; NULL: none. Whose owner waits for it */
     bool memory_lifted;     /* its soft limits are those of a snapshot */
     uint32_t memory_orders; /* CONTROL_MEMORY that the template has not answered */
     uint64_t data_bytes;    /* cell_data_bytes() when they were lifted */
     bool exited;
     int wait_status;                 /* once exited, like the next two */
     uint64_t cpu_us, resident_bytes; /* in all its life; at most */
+};
+
+/* A fork of a cell that is to be a cell of its own, while gbx_isolate_fork() waits for it. */
+struct twin {
+    struct cell *cell;  /* what it becomes: known to the template by that id; no pidfd yet */
+    int memory;         /* its channel's; owned by who waits */
+    bool may_fork;      /* the fork has not been approved yet */
+    bool adopted, lost; /* the one: it has its channel; the other: it won't */
 };
 
 /* The warm process for one set of options. */
@@ -128,6 +138,9 @@ bool has_ended(int pidfd, int timeout_ms);
  * when they are missing. */
 gbx_status cell_obtain(struct gbx_runtime *runtime, const uint64_t option[TEMPLATE_OPTIONS],
     struct cell **out, gbx_error *error);
+/* A cell without a process, among those of its template; *memory is its channel's, to be handed to
+ * that and closed. NULL with `error`. */
+struct cell *cell_prepare(struct template *template, int *memory, gbx_error *error);
 /* Orders cells until every pool is full. */
 void pools_fill(struct gbx_runtime *runtime);
 /* Kills and frees; a cell that still runs is reaped by its template. */
@@ -145,6 +158,10 @@ void cell_restore_memory(struct cell *cell, bool keep);
 bool cell_cannot_fork(const struct cell *cell);
 /* A cell asks for a fork (forks.c). */
 void template_answer_forks(struct template *template);
+/* A process that is held in its call asks to become a cell: true if it is a twin that is waited
+ * for; then it has been handed its channel. `template` may have been freed (twin.c). */
+struct seccomp_notif;
+bool twin_adopt(struct template *template, const struct seccomp_notif *question);
 
 /* Notes what a zygote reports. GBX_ESEAL, naming the first, if a required layer is missing
  * (layers.c). */
@@ -163,6 +180,10 @@ uint64_t cell_resident_bytes(struct cell *cell);
 void cell_cpu_split(struct cell *cell, uint64_t *user_us, uint64_t *system_us);
 /* What its memory is made of. False: /proc does not tell. */
 bool cell_memory(struct cell *cell, struct gbx_memory *out);
+/* Of any process that is held: its pid in the innermost of its pid namespaces, and how many threads
+ * it has. 0: unknown. */
+pid_t process_inner_pid(pid_t pid);
+unsigned process_threads(pid_t pid);
 /* What counts in its RLIMIT_DATA. */
 uint64_t cell_data_bytes(struct cell *cell);
 /* It runs, or would if it were let. */
@@ -256,6 +277,9 @@ struct gbx_isolate {
     uint32_t snapshot_request; /* the cell's part of it, until it has answered; 0: none */
 };
 
+/* One without a cell, then with one and in its runtime (isolate.c). NULL: no memory. */
+struct gbx_isolate *isolate_new(const gbx_isolate_options *options, struct scratch *scratch);
+void isolate_begin(struct gbx_isolate *isolate, struct gbx_runtime *runtime, struct cell *cell);
 void isolate_ref(struct gbx_isolate *isolate);
 void isolate_unref(struct gbx_isolate *isolate);
 /* Takes in what the cell sent and sends what waits. Runs callbacks. False: nothing was there.
@@ -312,6 +336,7 @@ enum future_kind {
     FUTURE_PLAIN,
     FUTURE_STATISTICS, /* answered by STATISTICS_REPLY */
     FUTURE_SNAPSHOT,   /* the cell's part of a snapshot */
+    FUTURE_TWIN,       /* the cell's part of a fork; it may answer GBX_EBUSY */
     FUTURE_SETTLEMENT, /* of a promise of the guest; nobody holds it */
     FUTURE_SCRIPT,     /* a script is compiled */
     FUTURE_CACHE,      /* a cell makes a code cache; its isolate ends with it */
@@ -403,6 +428,7 @@ struct gbx_context {
     struct gbx_isolate *isolate; /* counted, but for the isolate's own context */
     uint32_t id;                 /* the cell's number: 1 is the isolate's own */
     uint32_t slot;               /* in isolate->contexts; 0 for the isolate's own */
+    bool lent; /* a fork's, that nobody has asked for: isolate is not counted */
 };
 
 struct gbx_reference {

@@ -36,10 +36,14 @@ isolate_free(gbx_isolate *isolate)
 {
     uint32_t id;
     struct function *function;
+    gbx_context *context;
     struct outgoing *o;
 
     while ((function = table_any(&isolate->functions, &id)) != NULL)
         free(table_remove(&isolate->functions, id));
+    while (
+        (context = table_any(&isolate->contexts, &id)) != NULL) /* of a fork, never asked for */
+        free(table_remove(&isolate->contexts, id));
     while ((o = isolate->first_out) != NULL) {
         isolate->first_out = o->next;
         buf_done(&o->bytes);
@@ -186,7 +190,7 @@ check_options(const gbx_isolate_options *options, gbx_isolate_options *out, gbx_
     return GBX_OK;
 }
 
-static gbx_isolate *
+gbx_isolate *
 isolate_new(const gbx_isolate_options *options, struct scratch *scratch)
 {
     gbx_isolate *isolate = calloc(1, sizeof *isolate);
@@ -222,6 +226,26 @@ isolate_new(const gbx_isolate_options *options, struct scratch *scratch)
     return isolate;
 }
 
+void
+isolate_begin(gbx_isolate *isolate, struct gbx_runtime *runtime, struct cell *cell)
+{
+    isolate->cell = cell;
+    isolate->cell->isolate = isolate;
+    isolate->bell = isolate->cell->channel;
+    isolate->bell_fd = isolate->cell->event_fd;
+    isolate->opened_us = now_us();
+    isolate->runtime = runtime;
+    isolate->next = runtime->isolates;
+    if (isolate->next != NULL)
+        isolate->next->previous = isolate;
+    runtime->isolates = isolate;
+    if (runtime->idle_at_us == UINT64_MAX) {
+        runtime->idle_at_us = isolate->opened_us + IDLE_LOOK_US;
+        runtime_alarm(runtime, runtime->idle_at_us);
+    }
+    isolate_rest(isolate);
+}
+
 gbx_status
 gbx_isolate_open(gbx_runtime *runtime, const gbx_isolate_options *options,
     gbx_isolate **out_isolate, gbx_error *error)
@@ -242,25 +266,13 @@ gbx_isolate_open(gbx_runtime *runtime, const gbx_isolate_options *options,
                            ((o.flags & GBX_ISOLATE_PROFILING) != 0 ? TEMPLATE_PROFILING : 0u),
         [TEMPLATE_LAYERS] = runtime->require,
     };
-    status = cell_obtain(runtime, option, &isolate->cell, error);
+    struct cell *cell;
+    status = cell_obtain(runtime, option, &cell, error);
     if (status != GBX_OK) {
         isolate_unref(isolate);
         return status;
     }
-    isolate->cell->isolate = isolate;
-    isolate->bell = isolate->cell->channel;
-    isolate->bell_fd = isolate->cell->event_fd;
-    isolate->opened_us = now_us();
-    isolate->runtime = runtime;
-    isolate->next = runtime->isolates;
-    if (isolate->next != NULL)
-        isolate->next->previous = isolate;
-    runtime->isolates = isolate;
-    if (runtime->idle_at_us == UINT64_MAX) {
-        runtime->idle_at_us = isolate->opened_us + IDLE_LOOK_US;
-        runtime_alarm(runtime, runtime->idle_at_us);
-    }
-    isolate_rest(isolate);
+    isolate_begin(isolate, runtime, cell);
     *out_isolate = isolate;
     return GBX_OK;
 }

@@ -116,6 +116,38 @@ cell_memory(struct cell *cell, gbx_memory *out)
     return true;
 }
 
+/* The last number of a line of /proc/pid/status. */
+static unsigned long
+last_of(pid_t pid, const char *name)
+{
+    char path[64], text[4096];
+
+    (void)snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    char *at = read_text(path, text, sizeof text) ? strstr(text, name) : NULL, *end;
+    if (at == NULL)
+        return 0;
+    at += strlen(name);
+    *(strchr(at, '\n') != NULL ? strchr(at, '\n') : at) = '\0';
+    unsigned long last = 0;
+    for (unsigned long n = strtoul(at, &end, 10); end != at; n = strtoul(at, &end, 10)) {
+        last = n;
+        at = end;
+    }
+    return last;
+}
+
+pid_t
+process_inner_pid(pid_t pid)
+{
+    return (pid_t)last_of(pid, "\nNSpid:");
+}
+
+unsigned
+process_threads(pid_t pid)
+{
+    return (unsigned)last_of(pid, "\nThreads:");
+}
+
 /* Its line in /proc, from the state on: a name before it may hold anything. NULL: unknown. */
 static const char *
 stat_of(struct cell *cell, char *text, size_t size)

@@ -34,6 +34,7 @@ enum {
     SETTLEMENT = 1u << FUTURE_SETTLEMENT,
     SCRIPT = 1u << FUTURE_SCRIPT,
     CACHE = 1u << FUTURE_CACHE,
+    TWIN = 1u << FUTURE_TWIN,
 };
 
 /* As value_get(); GBX_EPROTO: the cell has been condemned. */
@@ -52,7 +53,7 @@ static bool
 on_result(gbx_isolate *isolate, const struct frame *frame, const struct msg_result *m)
 {
     gbx_future *future =
-        open_future(isolate, frame->id, PLAIN | SNAPSHOT | SETTLEMENT | SCRIPT | CACHE);
+        open_future(isolate, frame->id, PLAIN | SNAPSHOT | SETTLEMENT | SCRIPT | CACHE | TWIN);
     gbx_value *value = NULL;
 
     if (future == NULL)
@@ -100,6 +101,8 @@ may_fail_with(const gbx_isolate *isolate, const gbx_future *future, uint32_t sta
     switch (-(int64_t)status) {
     case GBX_EDISPOSED: /* the isolate's own context is never closed */
         return future->context > 1 && table_get(&isolate->contexts, future->context) == NULL;
+    case GBX_EBUSY:
+        return future->kind == FUTURE_TWIN;
     case GBX_ETHROW:
     case GBX_ETIMEOUT:
     case GBX_ECPU:
@@ -144,7 +147,7 @@ fill_failure(gbx_error *error, gbx_status status, const struct msg_failure *m)
 static bool
 on_failure(gbx_isolate *isolate, const struct frame *frame, const struct msg_failure *m)
 {
-    gbx_future *future = open_future(isolate, frame->id, PLAIN | SNAPSHOT | SCRIPT | CACHE);
+    gbx_future *future = open_future(isolate, frame->id, PLAIN | SNAPSHOT | SCRIPT | CACHE | TWIN);
     gbx_error error = GBX_ERROR_INIT;
     gbx_value *value = NULL;
 

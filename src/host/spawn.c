@@ -163,6 +163,11 @@ take_packet(struct template *template, struct control *packet)
         if (cell != NULL && cell->memory_orders > 0)
             cell->memory_orders--;
         break;
+    case CONTROL_STRAY:
+        cell = table_get(&template->cells, packet->id);
+        if (cell != NULL && cell->twin != NULL && !cell->twin->may_fork)
+            cell->twin->lost = true;
+        break;
     case CONTROL_EXITED:
         cell = table_remove(&template->cells, packet->id);
         if (cell != NULL) {
@@ -235,9 +240,8 @@ cell_free(struct cell *cell)
     free(cell);
 }
 
-/* Asks for one more; its FORKED comes later. */
-static struct cell *
-cell_order(struct template *template, gbx_error *error)
+struct cell *
+cell_prepare(struct template *template, int *memory, gbx_error *error)
 {
     struct cell *cell = calloc(1, sizeof *cell);
 
@@ -248,26 +252,39 @@ cell_order(struct template *template, gbx_error *error)
     cell->runtime = template->runtime;
     cell->pidfd = -1;
     cell->event_fd = fd_above_stdio(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    GBX_AUTOFD memory = fd_above_stdio(channel_memory_new());
-    if (cell->event_fd < 0 || memory < 0 || !channel_map(&cell->channel, memory, true)) {
+    *memory = fd_above_stdio(channel_memory_new());
+    if (cell->event_fd < 0 || *memory < 0 || !channel_map(&cell->channel, *memory, true)) {
         (void)fail_errno(error, "cannot make a cell's channel");
-        cell_free(cell);
-        return NULL;
+    } else if ((cell->id = table_add(&template->cells, cell)) == 0) {
+        (void)fail(error, GBX_ENOMEM, "no memory for a cell");
+    } else {
+        cell->template = template;
+        return cell;
     }
-    cell->id = table_add(&template->cells, cell);
+    cell_free(cell);
+    fd_close(memory);
+    return NULL;
+}
+
+/* Asks for one more; its FORKED comes later. */
+static struct cell *
+cell_order(struct template *template, gbx_error *error)
+{
+    GBX_AUTOFD memory = -1;
+    struct cell *cell = cell_prepare(template, &memory, error);
+
+    if (cell == NULL)
+        return NULL;
     struct control order = {
         .kind = CONTROL_FORK, .id = cell->id, .fds = { memory, cell->event_fd }
     };
-    int e = cell->id == 0 ? ENOMEM : control_send(template->socket, &order);
-    if (e != 0) {
-        errno = e;
-        (void)fail_errno(error, "cannot order a cell");
-        (void)table_remove(&template->cells, cell->id);
-        cell_free(cell);
-        return NULL;
-    }
-    cell->template = template;
-    return cell;
+    int e = control_send(template->socket, &order);
+    if (e == 0)
+        return cell;
+    errno = e;
+    (void)fail_errno(error, "cannot order a cell");
+    cell_free(cell);
+    return NULL;
 }
 
 /* Waits until a cell is forked. False: it failed, or its template did. */

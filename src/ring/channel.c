@@ -27,13 +27,9 @@ channel_memory_new(void)
     return steal_fd(&fd);
 }
 
-bool
-channel_map(struct channel *channel, int fd, bool host)
+static void
+set_up(struct channel *channel, void *map, bool host)
 {
-    void *map = mmap(NULL, CHANNEL_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-
-    if (map == MAP_FAILED)
-        return false;
     uint8_t *base = map;
     uint8_t *bytes = base + RINGS_OFFSET;
     struct channel_shared *shared = map;
@@ -46,6 +42,29 @@ channel_map(struct channel *channel, int fd, bool host)
     ring_init(
         host ? &channel->in : &channel->out, &shared->to_host, bytes + RING_BYTES, RING_BYTES);
     ring_init(&channel->snapshot, &shared->snapshot, bytes + 2 * RING_BYTES, RING_BYTES);
+    channel->stop_seen = 0;
+}
+
+bool
+channel_map(struct channel *channel, int fd, bool host)
+{
+    void *map = mmap(NULL, CHANNEL_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+    if (map == MAP_FAILED)
+        return false;
+    set_up(channel, map, host);
+    return true;
+}
+
+bool
+channel_remap(struct channel *channel, int fd)
+{
+    void *map = mmap(
+        channel->map, CHANNEL_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
+
+    if (map == MAP_FAILED)
+        return false;
+    set_up(channel, map, false);
     return true;
 }
 

@@ -76,6 +76,8 @@ struct channel {
 int channel_memory_new(void);
 /* Maps it. `host`: which side's ends to set up. False with errno. */
 bool channel_map(struct channel *channel, int fd, bool host);
+/* Cell: another channel takes the place of this one, at the same address. False with errno. */
+bool channel_remap(struct channel *channel, int fd);
 void channel_unmap(struct channel *channel);
 /* All of it but the first page, struct channel_shared. */
 void channel_unmap_rings(struct channel *channel);

@@ -65,7 +65,7 @@ compile(unsigned profile)
     if (error != 0)
         die("seccomp_attr_set", -error);
     for (size_t i = 0; i < COUNT(filter_rules); i++)
-        if ((filter_rules[i].profile & ~profile) == 0)
+        if (filter_rule_holds(&filter_rules[i], profile))
             add_rule(filter, &filter_rules[i]);
     print_program(filter, profile);
     seccomp_release(filter);

@@ -3,6 +3,7 @@
 #include "sandbox/sandbox.h"
 
 #include "base/check.h"
+#include "base/control.h"
 
 #include <errno.h>
 #include <linux/audit.h>
@@ -57,16 +58,23 @@ sandbox_filter_cell(enum sandbox_profile profile, struct layers *layers)
     layers_note(layers, LAYER_FILTER, install(profile));
 }
 
+/* Of those calls that a cell asks its host for, the kernel says so; all others are its own filter's
+ * to judge, which is installed later. */
 int
-sandbox_watch_forks(void)
+sandbox_watch_forks(bool threads)
 {
     struct sock_filter code[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE, 0, 5),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE, 0, 10),
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 3),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 3, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_setsid, 0, 7),
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SANDBOX_FORK_FLAGS, 0, 1),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TWIN_MARK, 4, 5),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FORK_FLAGS, 2, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TWIN_FLAGS, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, threads ? FORK_FLAGS : THREAD_FLAGS, 0, 1),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };

@@ -3,6 +3,7 @@
 #ifndef SANDBOX_FILTER_TABLE_H
 #define SANDBOX_FILTER_TABLE_H
 
+#include "base/control.h"
 #include "base/limits.h"
 #include "sandbox/sandbox.h"
 
@@ -23,7 +24,7 @@
 #define CELL_PID 0x6c6f7665
 
 struct filter_rule {
-    unsigned profile; /* enum sandbox_profile; 0: all */
+    unsigned profile; /* set of enum sandbox_profile, any of which has it; 0: all */
     const char *name;
     int number;
     int error; /* 0: allowed */
@@ -34,6 +35,7 @@ struct filter_rule {
 #define FILTER_BASE      0
 #define FILTER_FORK      SANDBOX_FORK
 #define FILTER_PROFILING SANDBOX_PROFILING
+#define FILTER_THREADS   (SANDBOX_FORK | SANDBOX_PROFILING)
 #define EQ(n, value)                               \
     {                                              \
         (n), SCMP_CMP_EQ, (scmp_datum_t)(value), 0 \
@@ -56,5 +58,12 @@ static const struct filter_rule filter_rules[] = {
 };
 #undef ALLOW
 #undef REFUSE
+
+/* The rule is one of those that make a filter for these profiles. */
+static inline bool
+filter_rule_holds(const struct filter_rule *rule, unsigned profiles)
+{
+    return rule->profile == 0 || (rule->profile & profiles) != 0;
+}
 
 #endif

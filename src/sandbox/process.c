@@ -75,13 +75,21 @@ limit_memory(pid_t pid, const struct sandbox_cell *cell, uint64_t more_bytes)
 static int
 limit_everything(const struct sandbox_cell *cell)
 {
-    static const resource none[] = { RLIMIT_CORE, RLIMIT_FSIZE, RLIMIT_NOFILE, RLIMIT_MEMLOCK,
-        RLIMIT_MSGQUEUE, RLIMIT_RTPRIO };
+    static const resource none[] = { RLIMIT_CORE, RLIMIT_FSIZE, RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE,
+        RLIMIT_RTPRIO };
     int error = limit_memory(0, cell, 0);
 
+    if (error == 0)
+        error = set_limit(0, RLIMIT_NOFILE, 0, cell->twins ? CELL_CHANNEL_FD + 1 : 0);
     for (size_t i = 0; i < COUNT(none) && error == 0; i++)
         error = set_limit(0, none[i], 0, 0);
     return error;
+}
+
+int
+sandbox_open_door(int pid, bool open)
+{
+    return set_limit(pid, RLIMIT_NOFILE, open ? CELL_CHANNEL_FD + 1 : 0, RLIM_INFINITY);
 }
 
 int

@@ -42,6 +42,7 @@ struct sandbox_cell {
     uint64_t memory_limit_bytes; /* of the guest */
     uint64_t data_bytes; /* what the template took when it was warm: the guest's limit goes */
     uint64_t address_bytes; /* on top of that */
+    bool twins;             /* its twins may be handed descriptors: sandbox_open_door() */
 };
 
 /* All of a cell's walls but the filter, while it has one thread. */
@@ -49,10 +50,14 @@ void sandbox_confine_cell(const struct sandbox_cell *cell, struct layers *layers
 /* The filter, on all threads of the cell: from here on it can do what `profile` lists. */
 void sandbox_filter_cell(enum sandbox_profile profile, struct layers *layers);
 
-/* In the template: a descriptor that tells of each fork its cells ask for with SANDBOX_FORK_FLAGS,
- * and lets it be approved or refused. -1: the kernel has no such thing, and errno says so. */
-int sandbox_watch_forks(void);
-#define SANDBOX_FORK_FLAGS SIGCHLD /* of clone(); what libc's fork() asks for is another */
+/* In the template: a descriptor that tells of each fork its cells ask for (base/control.h:
+ * FORK_FLAGS and what follows), and lets it be approved or refused. `threads`: cells may start
+ * threads, so nobody is asked for those. -1: the kernel has no such thing, and errno says so. */
+int sandbox_watch_forks(bool threads);
+
+/* In the template, for a twin that its host is about to hand descriptors, and after that. 0, or an
+ * errno. */
+int sandbox_open_door(int pid, bool open);
 
 /* Bytes of private memory that the kernel gives a cell beyond what its template had. */
 uint64_t sandbox_memory_ceiling(uint64_t memory_limit_bytes);

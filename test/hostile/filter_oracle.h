@@ -39,7 +39,7 @@ oracle(unsigned profile, long number, const uint64_t *args, uint32_t pid)
 {
     for (size_t i = 0; i < COUNT(filter_rules); i++) {
         const struct filter_rule *rule = &filter_rules[i];
-        if ((rule->profile & ~profile) == 0 && oracle_matches(rule, number, args, pid))
+        if (filter_rule_holds(rule, profile) && oracle_matches(rule, number, args, pid))
             return rule->error == 0 ? SECCOMP_RET_ALLOW
                                     : SECCOMP_RET_ERRNO | (uint32_t)rule->error;
     }
