@@ -147,7 +147,8 @@ fill_failure(gbx_error *error, gbx_status status, const struct msg_failure *m)
 static bool
 on_failure(gbx_isolate *isolate, const struct frame *frame, const struct msg_failure *m)
 {
-    gbx_future *future = open_future(isolate, frame->id, PLAIN | SNAPSHOT | SCRIPT | CACHE | TWIN);
+    gbx_future *future =
+        open_future(isolate, frame->id, PLAIN | SNAPSHOT | SCRIPT | CACHE | TWIN);
     gbx_error error = GBX_ERROR_INIT;
     gbx_value *value = NULL;
 

@@ -428,3 +428,17 @@ Test(hostile, a_death_ends_though_something_writes_on, .timeout = 20)
     cr_assert_eq(gbx_future_status(future, NULL), GBX_ELOST);
     gbx_future_free(future);
 }
+
+/* --- forks ---------------------------------------------------------------------------------- */
+
+Test(hostile, a_cell_that_is_asked_to_fork_may_be_busy)
+{
+    gbx_future *future = future_new(f.isolate, FUTURE_TWIN);
+
+    put_failure(&f.out, tag(future->id),
+        &(struct msg_failure){ .status = (uint32_t)-GBX_EBUSY, .message = span_text("no") });
+    fake_cell_say(&f);
+    still_trusted(&f);
+    cr_assert_eq(gbx_future_status(future, NULL), GBX_EBUSY);
+    gbx_future_free(future);
+}

@@ -134,3 +134,37 @@ Test(table, knows_what_it_had)
     cr_assert(table_had(&t, id + (UINT32_MAX / TABLE_MAX - 1) * TABLE_MAX), "the last one");
     table_done(&t);
 }
+
+static void *
+next_of(const void *entry, void *data)
+{
+    const int *number = entry;
+    int *left = data;
+
+    return --*left < 0 ? NULL : (void *)(uintptr_t)(number + 1);
+}
+
+Test(table, is_copied_with_its_ids_and_its_past)
+{
+    struct table t = { .max = 4 }, copy = { .max = 3 }, torn = { .max = 4 },
+                 empty = { .max = 4 };
+    int numbers[4] = { 0 }, left = 3, one = 1;
+    uint32_t first = table_add(&t, &numbers[0]), second = table_add(&t, &numbers[1]);
+    uint32_t third = table_add(&t, &numbers[2]);
+
+    (void)table_remove(&t, second);
+    cr_assert(table_copy(&copy, &t, next_of, &left));
+    cr_assert_eq(table_get(&copy, first), &numbers[1]);
+    cr_assert_eq(table_get(&copy, third), &numbers[3]);
+    cr_assert(table_had(&copy, second));
+    uint32_t fourth = table_add(&copy, &numbers[2]);
+    cr_assert_eq(fourth, table_add(&t, &numbers[2]), "ids go on as they would have");
+    cr_assert_eq(table_add(&copy, &numbers[2]), 0, "its own maximum holds");
+    cr_assert_not(table_copy(&torn, &t, next_of, &one));
+    cr_assert_eq(torn.live, 1);
+    cr_assert_eq(table_get(&torn, first), &numbers[1]);
+    cr_assert(table_copy(&copy, &empty, next_of, &left), "nothing to copy is no failure");
+    table_done(&torn);
+    table_done(&copy);
+    table_done(&t);
+}
