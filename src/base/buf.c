@@ -1,5 +1,6 @@
 #include "base/buf.h"
 
+#include "base/bytes.h"
 #include "base/huge.h"
 
 #include <stdarg.h>
@@ -7,11 +8,30 @@
 #include <stdlib.h>
 
 enum {
-    FIRST_CAPACITY = 64
-}; /* bytes; most messages fit */
+    FIRST_CAPACITY = 64, /* bytes; most messages fit */
+    FIRST_PIECES = 4
+};
+
+struct piece {
+    size_t at; /* it stands before this byte of the buffer's own */
+    const uint8_t *p;
+    size_t len;
+    struct bytes *held;
+};
+
+struct buf_pieces {
+    size_t count, capacity, len; /* len: bytes of all */
+    struct piece piece[];
+};
 
 uint8_t *
 buf_grow(struct buf *b, size_t n)
+{
+    return buf_grow_to(b, n, 0);
+}
+
+uint8_t *
+buf_grow_to(struct buf *b, size_t n, size_t capacity)
 {
     if (b->failed)
         return NULL;
@@ -23,6 +43,8 @@ buf_grow(struct buf *b, size_t n)
     if (b->p == NULL || n > b->capacity - b->len) {
         size_t want = b->capacity < FIRST_CAPACITY ? FIRST_CAPACITY : b->capacity * 2;
 
+        if (capacity > 0)
+            want = capacity;
         if (want < b->len + n)
             want = b->len + n;
         uint8_t *p = realloc(b->p, want);
@@ -102,6 +124,85 @@ buf_u64(struct buf *b, uint64_t v)
     buf_u32(b, (uint32_t)(v >> 32));
 }
 
+/* --- pieces ----------------------------------------------------------------------------- */
+
+void
+buf_share(struct buf *b, struct bytes *bytes, const void *p, size_t n)
+{
+    struct buf_pieces *pieces = b->pieces;
+
+    if (b->failed)
+        return;
+    if (n > b->max - b->len || buf_whole(b) > b->max - n) {
+        buf_too_long(b);
+        return;
+    }
+    if (pieces == NULL || pieces->count == pieces->capacity) {
+        size_t want = pieces == NULL ? FIRST_PIECES : pieces->capacity * 2;
+
+        pieces = realloc(pieces, sizeof *pieces + want * sizeof *pieces->piece);
+        if (pieces == NULL) {
+            b->failed = true;
+            return;
+        }
+        if (b->pieces == NULL)
+            pieces->count = pieces->len = 0;
+        pieces->capacity = want;
+        b->pieces = pieces;
+    }
+    pieces->piece[pieces->count++] = (struct piece){ b->len, p, n, bytes_ref(bytes) };
+    pieces->len += n;
+}
+
+size_t
+buf_shared_behind(const struct buf *b, size_t at)
+{
+    size_t sum = 0;
+
+    for (size_t i = b->pieces == NULL ? 0 : b->pieces->count; i > 0; i--) {
+        if (b->pieces->piece[i - 1].at <= at)
+            break;
+        sum += b->pieces->piece[i - 1].len;
+    }
+    return sum;
+}
+
+size_t
+buf_whole(const struct buf *b)
+{
+    return b->len + (b->pieces == NULL ? 0 : b->pieces->len);
+}
+
+struct span
+buf_part(const struct buf *b, size_t at)
+{
+    size_t shared = 0; /* bytes of the pieces before */
+
+    for (size_t i = 0; b->pieces != NULL && i < b->pieces->count; i++) {
+        const struct piece *piece = &b->pieces->piece[i];
+        if (at < piece->at + shared)
+            return span_of(b->p + (at - shared), piece->at + shared - at);
+        if (at < piece->at + shared + piece->len)
+            return span_of(
+                piece->p + (at - piece->at - shared), piece->at + shared + piece->len - at);
+        shared += piece->len;
+    }
+    return span_of(b->p + (at - shared), b->len + shared - at);
+}
+
+static void
+drop_pieces(struct buf *b)
+{
+    if (b->pieces == NULL)
+        return;
+    for (size_t i = 0; i < b->pieces->count; i++)
+        bytes_unref(b->pieces->piece[i].held);
+    free(b->pieces);
+    b->pieces = NULL;
+}
+
+/* --- the end ---------------------------------------------------------------------------- */
+
 void
 buf_too_long(struct buf *b)
 {
@@ -111,6 +212,7 @@ buf_too_long(struct buf *b)
 void
 buf_clear(struct buf *b)
 {
+    drop_pieces(b);
     b->len = 0;
     b->failed = b->too_long = false;
 }

@@ -45,8 +45,10 @@ struct task {
 struct queued {
     struct queued *next;
     struct frame frame;
-    struct buf body; /* owned; frame.body borrows from it */
-    uint32_t stops;  /* terminations that the host had asked for when it sent this */
+    struct queued *older, *younger; /* of those that are not freed yet */
+    struct buf body;                /* owned; frame.body borrows from it */
+    struct bytes *kept; /* owns the body in its place, once the engine keeps a part; NULL */
+    uint32_t stops;     /* terminations that the host had asked for when it sent this */
 };
 
 struct cell {
@@ -54,6 +56,7 @@ struct cell {
     int event_fd;
     struct frame_reader reader;
     struct queued *first, **last; /* the inbox, oldest first */
+    struct queued *youngest;      /* of all that are not freed yet */
     uint32_t urgent;              /* of them, requests that are urgent */
     struct buf value; /* results are encoded here; between calls, kept while the cell is busy */
     struct buf out;   /* frames are built here */
@@ -123,6 +126,8 @@ void queued_free(struct cell *cell, struct queued *q);
 /* A twin: what its cell had been sent is dropped, and another channel, of descriptor `fd`, takes
  * the place of that one, at the same address. False with errno. */
 bool link_anew(struct cell *cell, int fd);
+/* Keeps the message that `p` lies in, for the engine. NULL: no memory. */
+struct bytes *link_keep(struct cell *cell, const void *p);
 
 /* --- requests (serve.c) ---------------------------------------------------------------------
  */

@@ -205,6 +205,12 @@ on_paused(void *data)
         engine_terminate();
 }
 
+static struct bytes *
+on_keep(void *data, const void *p)
+{
+    return link_keep(data, p);
+}
+
 const struct engine_hooks cell_hooks = {
     .call_host = on_call_host,
     .settled = on_settled,
@@ -214,4 +220,5 @@ const struct engine_hooks cell_hooks = {
     .fatal = on_fatal,
     .inspector_message = on_inspector_message,
     .paused = on_paused,
+    .keep = on_keep,
 };

@@ -1,6 +1,7 @@
 /* link.c - frames between the cell and its host. */
 #include "cell/cell.h"
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "base/clock.h"
 
@@ -26,12 +27,28 @@ queued_new(struct cell *cell)
     q->body = cell->reader.body;
     cell->reader.body = (struct buf){ .max = q->body.max };
     frame_next(&cell->reader);
+    q->kept = NULL;
+    q->younger = NULL;
+    q->older = cell->youngest;
+    if (q->older != NULL)
+        q->older->younger = q;
+    cell->youngest = q;
     return q;
 }
 
 void
 queued_free(struct cell *cell, struct queued *q)
 {
+    if (q->younger != NULL)
+        q->younger->older = q->older;
+    else
+        cell->youngest = q->older;
+    if (q->older != NULL)
+        q->older->younger = q->younger;
+    if (q->kept != NULL) {
+        bytes_unref(q->kept);
+        q->body = (struct buf){ .max = q->body.max };
+    }
     if (cell->reader.body.p == NULL && q->body.capacity <= FRAME_KEPT_BYTES) {
         q->body.len = 0;
         cell->reader.body = q->body;
@@ -42,6 +59,19 @@ queued_free(struct cell *cell, struct queued *q)
         cell->spare = q;
     else
         free(q);
+}
+
+struct bytes *
+link_keep(struct cell *cell, const void *p)
+{
+    for (struct queued *q = cell->youngest; q != NULL; q = q->older) {
+        if (q->body.p == NULL || (uintptr_t)p - (uintptr_t)q->body.p >= q->body.len)
+            continue;
+        if (q->kept == NULL)
+            q->kept = bytes_adopt_malloced(q->body.p, q->body.capacity);
+        return q->kept == NULL ? NULL : bytes_ref(q->kept);
+    }
+    return NULL;
 }
 
 /* The host tells before a request how many terminations came before that. True: it was this. */

@@ -51,6 +51,24 @@ charged(void)
         memory_grows(account.heap_pages + account_outside());
 }
 
+bool
+account_taken(size_t length)
+{
+    if (!fits(length)) {
+        refused();
+        return false;
+    }
+    account.buffers += length;
+    charged();
+    return true;
+}
+
+void
+account_returned(size_t length)
+{
+    account.buffers -= length;
+}
+
 namespace
 {
 
@@ -279,7 +297,7 @@ class buffer_allocator final : public v8::ArrayBuffer::Allocator
     }
     void Free(void *data, size_t length) override
     {
-        account.buffers -= length;
+        account_returned(length);
         free(data);
     }
 };

@@ -29,6 +29,10 @@ account_outside(void)
     return account.buffers + account.pages + account.tables;
 }
 
+/* Counts a buffer that did not come from the allocator; false: the guest may not have as much. And
+ * its end. */
+bool account_taken(size_t length);
+void account_returned(size_t length);
 /* memory.cc: what the guest has got, `all` of it in use or not, grew. Past the limit it may be
  * garbage, which only a full collection can tell: one is asked for, but not at every step, or a
  * guest near its limit would do nothing else. */

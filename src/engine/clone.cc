@@ -378,9 +378,14 @@ clone_read(v8::Local<v8::Context> context, struct span bytes)
         return value;
     if (bytes.len > 3 && bytes.p[2] == HOST_OBJECT_TAG)
         return read_record(span_of(bytes.p + 3, bytes.len - 3));
+    v8::LocalVector<v8::ArrayBuffer> attached(eng.isolate);
+    if (!attachments_take(&bytes, &attached))
+        return v8::MaybeLocal<v8::Value>();
     class source source;
     v8::ValueDeserializer deserializer(eng.isolate, bytes.p, bytes.len, &source);
     source.reader = &deserializer;
+    for (uint32_t i = 0; i < attached.size(); i++)
+        deserializer.TransferArrayBuffer(i, attached[i]);
     if (!deserializer.ReadHeader(context).FromMaybe(false))
         return v8::MaybeLocal<v8::Value>();
     return deserializer.ReadValue(context);

@@ -108,6 +108,8 @@ struct engine_answer {
     uint32_t promise;          /* the caller's id, not 0 */
 };
 
+struct bytes;
+
 /* Calls from the engine into the cell. Every one runs on the engine's thread. */
 struct engine_hooks {
     /* The guest called host function `function` with `count` encoded arguments, each a u32
@@ -134,6 +136,9 @@ struct engine_hooks {
     /* The debugger stopped on a breakpoint: block, dispatching engine_inspector_dispatch() for
      * what the host sends, until engine_inspector_paused() is false. */
     void (*paused)(void *cell);
+    /* The memory of the message that `p` lies in, kept until the engine lets go of it. NULL: it
+     * cannot be. May be NULL itself. */
+    struct bytes *(*keep)(void *cell, const void *p);
 };
 
 struct engine_config {

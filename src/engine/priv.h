@@ -194,6 +194,9 @@ enum clone_end clone_write(
     v8::Local<v8::Context> context, v8::Local<v8::Value> value, struct buf *out);
 /* A value from its clone. Empty: an exception is pending, or the bytes are no clone. */
 v8::MaybeLocal<v8::Value> clone_read(v8::Local<v8::Context> context, struct span bytes);
+/* attach.cc: takes the buffers that came with a clone, and leaves the clone in `bytes`. False: an
+ * exception is pending, or the bytes are nothing of ours. */
+bool attachments_take(struct span *bytes, v8::LocalVector<v8::ArrayBuffer> *out);
 /* Appends `text` as UTF-8 (lone surrogates become U+FFFD), at most `limit` bytes of it, cut
  * between characters. */
 void text_append(struct buf *out, v8::Local<v8::String> text, size_t limit);

@@ -49,16 +49,17 @@ value_put(gbx_isolate *isolate, const gbx_value *value)
 }
 
 gbx_status
-value_get(gbx_isolate *isolate, struct span bytes, uint32_t context, gbx_value **out,
-    const char **why)
+value_get(gbx_isolate *isolate, struct span bytes, uint32_t context, struct buf *memory,
+    gbx_value **out, const char **why)
 {
     struct crossing crossing = { isolate, context };
     struct clone_host host = { put_record, get_record, &crossing };
     /* An element is 8 bytes to V8, and more to us. */
     uint64_t count = isolate->options.memory_limit_bytes / VALUE_NODE_BYTES;
-    struct clone_limits limits = {
-        .count = count < VALUE_COUNT_MAX ? (uint32_t)count : VALUE_COUNT_MAX, .host = &host
-    };
+    struct clone_limits limits = { .count = count < VALUE_COUNT_MAX ? (uint32_t)count
+                                                                    : VALUE_COUNT_MAX,
+        .host = &host,
+        .body = memory };
 
     if (bytes.len == 0) {
         *out = gbx_value_new_undefined();

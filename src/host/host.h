@@ -504,10 +504,10 @@ gbx_status reference_get(struct gbx_isolate *isolate, uint32_t context, struct s
  * it holds is another isolate's: GBX_EINVAL, or gone: GBX_EDISPOSED. */
 gbx_status value_put(struct gbx_isolate *isolate, const gbx_value *value);
 /* A value of the cell's; an empty one is undefined. `context`: whose references it may hold; 0:
- * none. GBX_OK; GBX_ENOMEM and GBX_ETOOBIG, which are no fault of the cell's; GBX_EPROTO with
- * *why. */
+ * none. `memory`: see clone_limits.body. GBX_OK; GBX_ENOMEM and GBX_ETOOBIG, which are no fault of
+ * the cell's; GBX_EPROTO with *why. */
 gbx_status value_get(struct gbx_isolate *isolate, struct span bytes, uint32_t context,
-    gbx_value **out, const char **why);
+    struct buf *memory, gbx_value **out, const char **why);
 
 /* A value of the request cannot be encoded: what was encoded so far is dropped. */
 struct gbx_future *call_unsendable(

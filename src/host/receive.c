@@ -39,10 +39,11 @@ enum {
 
 /* As value_get(); GBX_EPROTO: the cell has been condemned. */
 static gbx_status
-read_value(gbx_isolate *isolate, struct span bytes, uint32_t context, gbx_value **out)
+read_value(gbx_isolate *isolate, struct span bytes, uint32_t context, struct buf *memory,
+    gbx_value **out)
 {
     const char *why = NULL;
-    gbx_status status = value_get(isolate, bytes, context, out, &why);
+    gbx_status status = value_get(isolate, bytes, context, memory, out, &why);
 
     if (status == GBX_EPROTO)
         (void)broke(isolate, why);
@@ -65,7 +66,7 @@ on_result(gbx_isolate *isolate, const struct frame *frame, const struct msg_resu
     /* Who gets GBX_OK takes what was asked for, and must not find NULL in its place. */
     if (future->by_reference)
         return broke(isolate, "a value where a reference was asked for");
-    gbx_status status = read_value(isolate, m->value, 0, &value);
+    gbx_status status = read_value(isolate, m->value, 0, frame->memory, &value);
     if (status == GBX_EPROTO)
         return false;
     if (status == GBX_OK && future->kind == FUTURE_SCRIPT)
@@ -157,7 +158,7 @@ on_failure(gbx_isolate *isolate, const struct frame *frame, const struct msg_fai
     if (!may_fail_with(isolate, future, m->status))
         return broke(isolate, "a failure that a cell may not report");
     /* Without room for what was thrown the error stays, and comes without it. */
-    if (m->value.len > 0 && read_value(isolate, m->value, 0, &value) == GBX_EPROTO)
+    if (m->value.len > 0 && read_value(isolate, m->value, 0, NULL, &value) == GBX_EPROTO)
         return false;
     fill_failure(&error, -(gbx_status)m->status, m);
     if (future->kind == FUTURE_SNAPSHOT) {
@@ -171,7 +172,8 @@ on_failure(gbx_isolate *isolate, const struct frame *frame, const struct msg_fai
 
 /* The arguments of a callback, as read_value() answers; on failure all of them are freed. */
 static gbx_status
-read_arguments(gbx_isolate *isolate, const struct msg_callback *m, gbx_value **arguments)
+read_arguments(gbx_isolate *isolate, const struct frame *frame, const struct msg_callback *m,
+    gbx_value **arguments)
 {
     struct span rest = m->arguments, argument;
     uint32_t read = 0;
@@ -181,7 +183,8 @@ read_arguments(gbx_isolate *isolate, const struct msg_callback *m, gbx_value **a
         if (!argument_next(&rest, &argument)) {
             (void)broke(isolate, "arguments that do not fit their message");
             status = GBX_EPROTO;
-        } else if ((status = read_value(isolate, argument, 0, &arguments[read])) == GBX_OK)
+        } else if ((status = read_value(
+                        isolate, argument, 0, frame->memory, &arguments[read])) == GBX_OK)
             read++;
     if (status == GBX_OK && rest.len != 0) {
         (void)broke(isolate, "more arguments than announced");
@@ -215,7 +218,8 @@ on_callback(gbx_isolate *isolate, const struct frame *frame, const struct msg_ca
         return isolate->cell != NULL;
     }
     gbx_value **arguments = calloc(m->count + 1u, sizeof *arguments);
-    gbx_status status = arguments == NULL ? GBX_ENOMEM : read_arguments(isolate, m, arguments);
+    gbx_status status =
+        arguments == NULL ? GBX_ENOMEM : read_arguments(isolate, frame, m, arguments);
     if (status == GBX_ENOMEM)
         function_refused(isolate, frame->id, "Error", gbx_strstatus(GBX_ENOMEM));
     if (status == GBX_ETOOBIG)

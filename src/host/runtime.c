@@ -216,6 +216,7 @@ runtime_new(struct gbx_runtime **out, gbx_error *error)
     if (runtime->scratch != NULL) {
         runtime->scratch->refs = 1;
         runtime->scratch->out.max = runtime->scratch->body.max = MESSAGE_BYTES_MAX;
+        runtime->scratch->out.shares = true;
     } else if (status == GBX_OK) {
         status = fail(error, GBX_ENOMEM, "no memory for a runtime");
     }

@@ -22,20 +22,21 @@ static bool
 put_some(gbx_isolate *isolate, const struct buf *bytes, size_t *sent)
 {
     struct channel *channel = &isolate->cell->channel;
-    size_t n;
+    size_t n, whole = buf_whole(bytes);
 
     do {
-        size_t piece =
-            bytes->len - *sent < RING_PIECE_BYTES ? bytes->len - *sent : RING_PIECE_BYTES;
-        n = ring_put(&channel->out, span_of(bytes->p + *sent, piece));
+        struct span piece = buf_part(bytes, *sent);
+        if (piece.len > RING_PIECE_BYTES)
+            piece.len = RING_PIECE_BYTES;
+        n = ring_put(&channel->out, piece);
         if (n > 0) {
             ring_publish(&channel->out);
             channel_wake_cell(channel, CHANNEL_WANTS_DATA);
             *sent += n;
             isolate->sent_bytes += n;
         }
-    } while (n > 0 && *sent < bytes->len);
-    return *sent == bytes->len;
+    } while (n > 0 && *sent < whole);
+    return *sent == whole;
 }
 
 static gbx_status
@@ -46,22 +47,22 @@ send_bytes(gbx_isolate *isolate, struct buf *out)
     if (isolate->first_out == NULL && put_some(isolate, out, &sent)) {
         if (out->capacity > FRAME_KEPT_BYTES)
             buf_done(out);
-        out->len = 0;
+        buf_clear(out);
         return GBX_OK;
     }
     struct outgoing *o = malloc(sizeof *o);
     if (o == NULL) {
         /* Half a message cannot be taken back. */
-        out->len = 0;
+        buf_clear(out);
         if (sent > 0)
             isolate_condemn(isolate, GBX_ENOMEM, "no memory for the rest of a message");
         return GBX_ENOMEM;
     }
     *o = (struct outgoing){ .bytes = *out, .sent = sent };
-    *out = (struct buf){ .max = out->max };
+    *out = (struct buf){ .max = out->max, .shares = out->shares };
     *isolate->last_out = o;
     isolate->last_out = &o->next;
-    isolate->queued_bytes += o->bytes.len - sent;
+    isolate->queued_bytes += buf_whole(&o->bytes) - sent;
     if (!isolate->awake)
         isolate_listen(isolate); /* the cell must ring when it has made room */
     return GBX_OK;
@@ -228,6 +229,7 @@ take_message(gbx_isolate *isolate)
         struct buf body = reader->body;
         reader->body = (struct buf){ .max = body.max };
         frame_next(reader);
+        frame.memory = &body;
         (void)receive(isolate, &frame); /* a cell that broke a rule is gone by now */
         give_back(isolate, &body);
         return true;

@@ -33,6 +33,10 @@ struct clone_limits {
     uint32_t depth;                /* nested containers */
     uint32_t count;                /* nodes */
     const struct clone_host *host; /* NULL: objects that are no data are against the rules */
+    /* The message whose memory the bytes lie in, of malloc: a value that is mostly one buffer takes
+     * it over and leaves `body` empty. What stands before that buffer is overwritten. NULL: all is
+     * copied. */
+    struct buf *body;
 };
 
 /* Reads exactly all of `bytes` into a new value, which the caller owns.
@@ -45,8 +49,9 @@ gbx_status clone_read(
 void clone_put_number(struct buf *out, uint32_t number);
 bool clone_get_number(struct span *rest, uint32_t *out_number);
 
-/* Appends the encoding of `value` to `out`. GBX_OK, GBX_ETOOBIG (past out->max or a cap),
- * GBX_ENOMEM. */
+/* Appends the encoding of `value` to `out`; where `out` shares, that may be with attachments (see
+ * clone_tags.h), which lie at multiples of 16 bytes from the body of a frame at its beginning.
+ * GBX_OK, GBX_ETOOBIG (past out->max or a cap), GBX_ENOMEM. */
 gbx_status clone_write(const gbx_value *value, struct buf *out);
 /* The same of a value that may hold objects that are no data; without `host`, or one that does not
  * know them: GBX_ECLONE. */

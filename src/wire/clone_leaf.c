@@ -292,6 +292,29 @@ regexp_node(struct reader *r)
 
 /* --- buffers and views ------------------------------------------------------------------ */
 
+/* Makes the message's memory the buffer's. At most one buffer can be so large a part of it; what
+ * stands before is used up, so the bytes may move there to where they are aligned. */
+static bool
+take_over(struct reader *r, gbx_value *node, const uint8_t *p, uint32_t len)
+{
+    struct buf *body = r->body;
+
+    if (body == NULL || len < VALUE_SHARED_MIN || len < body->capacity / 2)
+        return false;
+    struct bytes *held = bytes_adopt_malloced(body->p, body->capacity);
+    if (held == NULL)
+        return false;
+    size_t at = (size_t)(p - body->p), aligned = at & ~(size_t)15;
+    if (at != aligned)
+        memmove(body->p + aligned, p, len);
+    uint8_t *bytes = body->p + aligned;
+    *body = (struct buf){ .max = body->max };
+    r->body = NULL;
+    if (!node_add_held(r->graph, node, held, bytes, len))
+        read_failed(r, GBX_ENOMEM, "out of memory");
+    return true;
+}
+
 static gbx_value *
 buffer_node(struct reader *r, bool resizable)
 {
@@ -304,10 +327,14 @@ buffer_node(struct reader *r, bool resizable)
     gbx_value *node = p == NULL ? NULL : new_node(r, GBX_ARRAY_BUFFER);
     if (node == NULL)
         return NULL;
-    if (!node_add_buffer(r->graph, node, len))
-        return read_failed(r, GBX_ENOMEM, "out of memory");
-    if (len > 0)
-        memcpy(node->buffer->bytes, p, len);
+    if (!take_over(r, node, p, len)) {
+        if (!node_add_buffer(r->graph, node, len))
+            return read_failed(r, GBX_ENOMEM, "out of memory");
+        if (len > 0)
+            memcpy(node->buffer->bytes, p, len);
+    }
+    if (r->status != GBX_OK)
+        return NULL;
     node->buffer->max = max;
     node->buffer->resizable = resizable;
     return node;

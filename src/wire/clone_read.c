@@ -369,7 +369,7 @@ read_value(struct reader *r)
         return open_error(r);
     case NOT_TAG:
         return read_failed(r, GBX_EPROTO, "the value ends in the middle");
-    case TAG_TRANSFERRED:
+    case TAG_TRANSFERRED: /* only to a cell */
     case TAG_SHARED_BUFFER:
     case TAG_SHARED:
     case TAG_WASM_MODULE:
@@ -492,6 +492,7 @@ reader_init(struct reader *r, struct span bytes, const struct clone_limits *limi
     r->host = limits == NULL ? NULL : limits->host;
     memset(r->singles, 0, sizeof r->singles);
     r->has_key_cache = false;
+    r->body = limits == NULL ? NULL : limits->body;
 }
 
 static void

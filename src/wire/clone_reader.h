@@ -47,6 +47,7 @@ struct reader {
     uint32_t depth_max;
     uint32_t count_left;           /* values that may still come */
     const struct clone_host *host; /* NULL: no host objects */
+    struct buf *body; /* what the message lies in, for a buffer to take over; NULL: not this */
 
     gbx_value **objects; /* by id */
     uint32_t object_count, object_capacity;

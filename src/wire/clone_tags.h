@@ -4,6 +4,13 @@
  * test/integration/clone_oracle compares with that engine. A number in brackets is a LEB128
  * varint; a text is a tag of its own (ONE_BYTE, TWO_BYTE or UTF8).
  *
+ * To a cell, large buffers go apart, so that its engine can use them where they arrive:
+ *
+ *     ATTACHED 0 0 0, u32 bytes of the clone, the clone, { u32 bytes, u8 padding, padding, bytes }
+ *
+ * in which TRANSFERRED names an attachment. Numbers are little-endian. The other way they stand
+ * where they belong.
+ *
  * Everything that is an object has an id, counted from 0 in the order in which the encoder came
  * to it, a container before its contents, a view after its buffer. REFERENCE names an id.
  */
@@ -12,6 +19,12 @@
 
 enum {
     CLONE_VERSION = 15
+};
+
+enum {
+    CLONE_ATTACHED = 0xFE, /* in front of a clone with attachments */
+    ATTACHED_HEAD = 8,     /* bytes before that clone */
+    ATTACHED_ALIGN = 16
 };
 
 enum clone_tag {
@@ -50,11 +63,11 @@ enum clone_tag {
     TAG_SET_END = ',',       /* [members] */
     TAG_BUFFER = 'B',        /* [bytes], bytes */
     TAG_RESIZABLE = '~',     /* [bytes] [max], bytes */
+    TAG_TRANSFERRED = 't',   /* [attachment]: a buffer; only to a cell */
     TAG_VIEW = 'V',          /* right after its buffer: [type] [offset] [bytes] [flags] */
     TAG_ERROR = 'r',         /* [type]? [MESSAGE] text? [STACK] text? [CAUSE] value? [END] */
     TAG_HOST = '\\', /* a record of ours: enum held_tag as a byte, and what belongs to it */
     /* Things that no host value can be. */
-    TAG_TRANSFERRED = 't',
     TAG_SHARED_BUFFER = 'u',
     TAG_SHARED = 'p',
     TAG_WASM_MODULE = 'w',

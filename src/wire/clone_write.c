@@ -1,49 +1,11 @@
-/* over 600 lines: one walk, and every kind of value has its few lines in it */
 #include "base/check.h"
 #include "base/limits.h"
-#include "wire/clone.h"
 #include "wire/clone_tags.h"
+#include "wire/clone_writer.h"
 #include "wire/held.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-enum {
-    FIRST_OBJECTS = 32,
-    FIRST_FRAMES = 16,
-    VARINT_MAX = 5
-};
-
-struct write_frame {
-    const gbx_value *node;
-    uint32_t at;   /* elements or props done; of a map, keys and values */
-    bool dense;    /* an array without holes */
-    bool elements; /* still in the elements of one */
-};
-
-struct writer {
-    struct buf *out;
-    size_t start; /* where this value begins in `out`; alignment counts from there */
-    gbx_status status;
-    const struct clone_host *host; /* NULL: data only */
-
-    /* Objects by id. A node has one if objects[node->mark] is that node, so that marks need
-     * no clearing. */
-    const gbx_value **objects;
-    uint32_t object_count, object_capacity;
-    struct write_frame *frames;
-    uint32_t frame_count, frame_capacity;
-    const gbx_value *first_objects[FIRST_OBJECTS];
-    struct write_frame first_frames[FIRST_FRAMES];
-};
-
-static bool
-write_failed(struct writer *w, gbx_status status)
-{
-    if (w->status == GBX_OK)
-        w->status = status;
-    return false;
-}
 
 static bool
 write_grow(struct writer *w, void *vector, uint32_t *capacity, size_t item, const void *first)
@@ -63,65 +25,6 @@ write_grow(struct writer *w, void *vector, uint32_t *capacity, size_t item, cons
 }
 
 /* --- bytes ------------------------------------------------------------------------------ */
-
-/* `n` bytes at the end of the output, not counted yet; NULL once anything failed. */
-static inline uint8_t *
-room(struct writer *w, size_t n)
-{
-    struct buf *b = w->out;
-
-    if (b->capacity - b->len >= n && b->max - b->len >= n)
-        return b->p + b->len;
-    if (w->status != GBX_OK)
-        return NULL;
-    if (n > b->max - b->len) {
-        write_failed(w, GBX_ETOOBIG);
-        return NULL;
-    }
-    if (buf_grow(b, n) == NULL) {
-        write_failed(w, GBX_ENOMEM);
-        return NULL;
-    }
-    b->len -= n;
-    return b->p + b->len;
-}
-
-static inline void
-put_byte(struct writer *w, unsigned byte)
-{
-    uint8_t *p = room(w, 1);
-
-    if (p != NULL) {
-        *p = (uint8_t)byte;
-        w->out->len++;
-    }
-}
-
-static inline size_t
-varint_put(uint8_t *p, uint32_t value)
-{
-    size_t n = 0;
-
-    while (value >= 0x80) {
-        p[n++] = (uint8_t)(value | 0x80);
-        value >>= 7;
-    }
-    p[n++] = (uint8_t)value;
-    return n;
-}
-
-static inline void
-put_varint(struct writer *w, uint32_t value)
-{
-    uint8_t bytes[VARINT_MAX];
-    size_t n = varint_put(bytes, value);
-    uint8_t *p = room(w, n);
-
-    if (p != NULL) {
-        memcpy(p, bytes, n);
-        w->out->len += n;
-    }
-}
 
 static void
 put_bytes(struct writer *w, const void *bytes, size_t n)
@@ -249,6 +152,10 @@ put_bigint(struct writer *w, unsigned tag, const struct bigint *bigint)
 static void
 put_buffer(struct writer *w, const struct buffer *buffer)
 {
+    if (attaches(w, buffer)) {
+        put_attached(w, buffer);
+        return;
+    }
     put_byte(w, buffer->resizable ? TAG_RESIZABLE : TAG_BUFFER);
     put_varint(w, (uint32_t)buffer->len);
     if (buffer->resizable)
@@ -602,12 +509,17 @@ clone_write_for(const gbx_value *value, const struct clone_host *host, struct bu
     w.object_capacity = FIRST_OBJECTS;
     w.frame_capacity = FIRST_FRAMES;
     w.object_count = w.frame_count = 0;
+    w.attached = NULL;
+    w.attached_count = w.attached_capacity = 0;
 
     put_byte(&w, TAG_VERSION);
     put_byte(&w, CLONE_VERSION);
     put_value(&w, value);
     while (w.frame_count > 0 && w.status == GBX_OK)
         step(&w);
+    if (w.attached_count > 0)
+        attach_all(&w);
+    free(w.attached);
     if (w.objects != w.first_objects)
         free(w.objects);
     if (w.frames != w.first_frames)

@@ -111,14 +111,14 @@ frame_begin(struct buf *out, uint32_t type, struct frame_tag tag)
     return at;
 }
 
-/* Writes at `at` how many bytes came after it, but for `less`. */
+/* Writes at `at` how many bytes came after it, shared ones too, but for `less`. */
 static void
 patch_length(struct buf *out, size_t at, size_t less)
 {
     if (out->failed)
         return;
-    size_t len = out->len - at - less;
-    if (len > UINT32_MAX) {
+    size_t len = out->len - at - less + buf_shared_behind(out, at);
+    if (len > UINT32_MAX || buf_whole(out) > out->max) {
         buf_too_long(out);
         return;
     }
@@ -246,6 +246,20 @@ header_complete(struct frame_reader *reader)
     };
 }
 
+/* A cell believes its host. Of a cell the announced length is a claim: room doubles with what has
+ * arrived, but is never more than was announced, since a value may keep it. */
+static size_t
+next_capacity(const struct frame_reader *reader)
+{
+    size_t next = reader->body.capacity * 2;
+
+    if (next < RING_PIECE_BYTES)
+        next = RING_PIECE_BYTES;
+    if (reader->direction == TO_CELL || next > reader->body_bytes)
+        next = reader->body_bytes;
+    return next;
+}
+
 size_t
 frame_reader_wants(struct frame_reader *reader, uint8_t **into)
 {
@@ -255,13 +269,11 @@ frame_reader_wants(struct frame_reader *reader, uint8_t **into)
         *into = reader->header + reader->have;
         return FRAME_HEADER - reader->have;
     }
-    /* The announced length is a claim: room is made for what is taken at a time, and
-     * buf_grow doubles from there. */
     size_t left = reader->body_bytes - reader->have;
     size_t want = left < RING_PIECE_BYTES ? left : RING_PIECE_BYTES;
     if (want == 0)
         return 0;
-    uint8_t *at = buf_grow(&reader->body, want);
+    uint8_t *at = buf_grow_to(&reader->body, want, next_capacity(reader));
     if (at == NULL) {
         reader->broken = reader->no_memory = true;
         reader->why = "no memory for a message of the cell";

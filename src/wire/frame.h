@@ -107,7 +107,8 @@ struct frame {
     uint32_t type; /* a valid enum message_type of the right direction */
     uint32_t nesting;
     uint32_t id;
-    struct span body; /* borrowed from the reader until frame_next() */
+    struct span body;   /* borrowed from the reader until frame_next() */
+    struct buf *memory; /* what it lies in, for who wants to keep it; NULL: not to be kept */
 };
 
 /* Assembles frames from a stream. The body's buffer is kept from frame to frame, and given back

@@ -28,7 +28,7 @@ graph_new(size_t room)
     if (graph == NULL)
         return NULL;
     huge_advise(graph, sizeof *graph + room);
-    graph->block.prev = graph->block.next = &graph->block;
+    graph->block = (struct block){ &graph->block, &graph->block, NULL };
     graph->parent = NULL;
     graph->last_hold = NULL;
     graph->at = (uint8_t *)(graph + 1);
@@ -52,10 +52,9 @@ block_new(struct graph *graph, size_t n)
 {
     struct block *block = malloc(sizeof *block + n);
 
-    huge_advise(block, sizeof *block + n);
-
     if (block == NULL)
         return NULL;
+    block->bytes = NULL;
     huge_advise(block, sizeof *block + n);
     ring_add(graph, block);
     return block + 1;
@@ -154,6 +153,7 @@ graph_free(struct graph *graph)
     graph_let_go(graph);
     while (block != &graph->block) {
         struct block *next = block->next;
+        bytes_unref(block->bytes);
         free(block);
         block = next;
     }
@@ -215,6 +215,10 @@ node_add_array(struct graph *graph, gbx_value *node)
 bool
 node_add_buffer(struct graph *graph, gbx_value *node, uint64_t len)
 {
+    if (len >= VALUE_SHARED_MIN) {
+        struct bytes *held = bytes_new((size_t)len);
+        return held != NULL && node_add_held(graph, node, held, held->p, len);
+    }
     struct buffer *buffer = graph_alloc(graph, sizeof *buffer);
     /* graph_alloc() aligns to 8; SIMD code that is handed the bytes may want 16. */
     uint8_t *bytes = graph_alloc(graph, (size_t)len + 8);
@@ -222,7 +226,31 @@ node_add_buffer(struct graph *graph, gbx_value *node, uint64_t len)
     if (buffer == NULL || bytes == NULL)
         return false;
     bytes += (uintptr_t)bytes & 8;
-    *buffer = (struct buffer){ bytes, len, len, false };
+    *buffer = (struct buffer){ bytes, len, len, false, NULL };
+    node->buffer = buffer;
+    return true;
+}
+
+size_t
+buffer_room(uint64_t len)
+{
+    return sizeof(struct buffer) + (len >= VALUE_SHARED_MIN ? 0 : (size_t)len + 16);
+}
+
+bool
+node_add_held(
+    struct graph *graph, gbx_value *node, struct bytes *held, uint8_t *p, uint64_t len)
+{
+    struct buffer *buffer = graph_alloc(graph, sizeof *buffer);
+    struct block *block = buffer == NULL ? NULL : malloc(sizeof *block);
+
+    if (block == NULL) {
+        bytes_unref(held);
+        return false;
+    }
+    block->bytes = held;
+    ring_add(graph, block);
+    *buffer = (struct buffer){ p, len, len, false, held };
     node->buffer = buffer;
     return true;
 }

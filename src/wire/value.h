@@ -14,6 +14,7 @@
 #ifndef WIRE_VALUE_H
 #define WIRE_VALUE_H
 
+#include "base/bytes.h"
 #include "base/span.h"
 
 #include <glovebox/value.h>
@@ -23,6 +24,7 @@
 /* Heads every allocation of a graph; a ring, so that two of them splice without a tail. */
 struct block {
     struct block *prev, *next;
+    struct bytes *bytes; /* held by it; NULL: none */
 };
 
 struct graph {
@@ -91,6 +93,7 @@ struct buffer {
     uint64_t len;
     uint64_t max; /* equals len unless resizable */
     bool resizable;
+    struct bytes *held; /* where they lie, held by the graph; NULL: in the graph itself */
 };
 
 struct view {
@@ -165,8 +168,14 @@ gbx_value *node_alone(gbx_value_kind kind, size_t room);
 /* Zeroed payloads, attached to the node. False: out of memory. */
 bool node_add_dict(struct graph *graph, gbx_value *node, uint32_t capacity);
 bool node_add_array(struct graph *graph, gbx_value *node);
-/* A buffer with `len` bytes, not initialised. */
+/* A buffer with `len` bytes, not initialised: of the graph's own, or from VALUE_SHARED_MIN on held
+ * apart, for others to hold too. */
 bool node_add_buffer(struct graph *graph, gbx_value *node, uint64_t len);
+/* Bytes that node_add_buffer() takes of the graph. */
+size_t buffer_room(uint64_t len);
+/* A buffer of `len` bytes at `p`, in what `held` holds; that reference is taken, on failure too. */
+bool node_add_held(
+    struct graph *graph, gbx_value *node, struct bytes *held, uint8_t *p, uint64_t len);
 
 /* --- texts (text.c) ------------------------------------------------------------------- */
 

@@ -205,7 +205,7 @@ new_buffer(const void *bytes, size_t len)
 {
     if (len > VALUE_BYTES_MAX)
         return NULL;
-    gbx_value *node = node_alone(GBX_ARRAY_BUFFER, sizeof(struct buffer) + len + 16);
+    gbx_value *node = node_alone(GBX_ARRAY_BUFFER, buffer_room(len));
     if (node == NULL)
         return NULL;
     if (!node_add_buffer(node->graph, node, len)) {

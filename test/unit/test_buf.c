@@ -1,4 +1,5 @@
 #include "base/buf.h"
+#include "base/bytes.h"
 
 #include <criterion/criterion.h>
 
@@ -132,4 +133,94 @@ Test(buf, fails_a_text_that_is_past_the_maximum)
         cr_assert_eq(b.len, 0);
         buf_done(&b);
     }
+}
+
+/* --- what is borrowed ----------------------------------------------------------------------- */
+
+/* All of a buffer, put together part by part. */
+static void
+expect_whole(const struct buf *b, const char *text)
+{
+    char whole[64];
+    size_t len = buf_whole(b);
+
+    cr_assert_eq(len, strlen(text));
+    for (size_t from = 0; from < len; from++) { /* parts begin anywhere */
+        size_t at = from;
+        while (at < len) {
+            struct span part = buf_part(b, at);
+            cr_assert_gt(part.len, 0);
+            cr_assert_leq(part.len, len - at);
+            memcpy(whole + at, part.p, part.len);
+            at += part.len;
+        }
+        cr_assert(memcmp(whole + from, text + from, len - from) == 0);
+    }
+}
+
+Test(buf, puts_what_it_borrows_where_it_belongs)
+{
+    struct buf b = { .max = 64, .shares = true };
+    struct bytes *held = bytes_new(10);
+
+    memcpy(held->p, "0123456789", 10);
+    buf_share(&b, held, held->p, 3);
+    buf_text(&b, "ab");
+    buf_share(&b, held, held->p + 3, 2);
+    buf_share(&b, held, held->p + 5, 5);
+    buf_text(&b, "c");
+    cr_assert_eq(held->refs, 4);
+    cr_assert_eq(b.len, 3);
+    cr_assert_eq(buf_shared_behind(&b, 0), 7); /* the first stands in front of everything */
+    cr_assert_eq(buf_shared_behind(&b, 2), 0);
+    expect_whole(&b, "012ab3456789c");
+    buf_clear(&b);
+    cr_assert_eq(held->refs, 1);
+    cr_assert_eq(buf_whole(&b), 0);
+    for (int i = 0; i < 100; i++) /* more than it has room for at first */
+        buf_share(&b, held, held->p, 0);
+    cr_assert_eq(held->refs, 101);
+    buf_done(&b);
+    cr_assert_eq(held->refs, 1);
+    bytes_unref(held);
+}
+
+Test(buf, counts_what_it_borrows_against_its_maximum)
+{
+    struct buf b = { .max = 10, .shares = true };
+    struct bytes *held = bytes_new(11);
+
+    buf_share(&b, held, held->p, 11);
+    cr_assert(b.too_long);
+    buf_clear(&b);
+    buf_share(&b, held, held->p, 6);
+    buf_share(&b, held, held->p, 5);
+    cr_assert(b.failed && b.too_long);
+    cr_assert_eq(held->refs, 2); /* what failed is not held */
+    buf_done(&b);
+    cr_assert_eq(held->refs, 1);
+    bytes_unref(held);
+}
+
+static void
+count_release(void *p, size_t len, void *data)
+{
+    cr_assert_eq(len, 5);
+    cr_assert_str_eq(p, "abcd");
+    ++*(int *)data;
+}
+
+Test(bytes, are_given_back_once_when_the_last_lets_go)
+{
+    char text[] = "abcd";
+    int released = 0;
+    struct bytes *bytes = bytes_adopt(text, sizeof text, count_release, &released);
+
+    cr_assert_eq(bytes_ref(bytes), bytes);
+    bytes_unref(bytes);
+    cr_assert_eq(released, 0);
+    bytes_unref(bytes);
+    cr_assert_eq(released, 1);
+    bytes_unref(NULL);
+    cr_assert_null(bytes_new(SIZE_MAX));
 }
