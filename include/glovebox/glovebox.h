@@ -12,6 +12,7 @@
 #include <glovebox/runtime.h>
 #include <glovebox/script.h>
 #include <glovebox/status.h>
+#include <glovebox/template.h>
 #include <glovebox/usage.h>
 #include <glovebox/value.h>
 

@@ -141,6 +141,9 @@
  * Atomics.waitAsync) from one request of the host to the next: it belongs to no call, and no guest
  * code may run without a deadline. */
 #define PUMP_WALL_US         1000000
+/* What a template's preloads may take, unless its maker says otherwise: compiling and running 9 MB
+ * of script takes a second, on a busy machine several. */
+#define PRELOAD_WALL_US      30000000
 /* Exit code of a cell that left a note. Below 128, and none that a C library uses. */
 #define CELL_EXIT_NOTED      86
 /* Exit code of a cell whose host has gone, or that was told to end. */

@@ -280,6 +280,11 @@ struct gbx_isolate {
 /* One without a cell, then with one and in its runtime (isolate.c). NULL: no memory. */
 struct gbx_isolate *isolate_new(const gbx_isolate_options *options, struct scratch *scratch);
 void isolate_begin(struct gbx_isolate *isolate, struct gbx_runtime *runtime, struct cell *cell);
+/* A caller's options, checked; *out borrows what they name. */
+gbx_status isolate_options_read(
+    const gbx_isolate_options *options, gbx_isolate_options *out, gbx_error *error);
+gbx_status fork_options_read(
+    const gbx_fork_options *options, gbx_fork_options *out, gbx_error *error);
 void isolate_ref(struct gbx_isolate *isolate);
 void isolate_unref(struct gbx_isolate *isolate);
 /* Takes in what the cell sent and sends what waits. Runs callbacks. False: nothing was there.

@@ -160,8 +160,9 @@ isolate_leave(gbx_isolate *isolate)
 
 /* --- public --------------------------------------------------------------------------------- */
 
-static gbx_status
-check_options(const gbx_isolate_options *options, gbx_isolate_options *out, gbx_error *error)
+gbx_status
+isolate_options_read(
+    const gbx_isolate_options *options, gbx_isolate_options *out, gbx_error *error)
 {
     gbx_status status = options_read(out, sizeof *out, options,
         offsetof(gbx_isolate_options, data) + sizeof out->data, "isolate options", error);
@@ -251,7 +252,7 @@ gbx_isolate_open(gbx_runtime *runtime, const gbx_isolate_options *options,
     gbx_isolate **out_isolate, gbx_error *error)
 {
     gbx_isolate_options o;
-    gbx_status status = check_options(options, &o, error);
+    gbx_status status = isolate_options_read(options, &o, error);
 
     if (status != GBX_OK)
         return status;

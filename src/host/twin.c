@@ -236,9 +236,8 @@ isolate_like(gbx_isolate *original, const gbx_fork_options *options)
 
 /* --- public --------------------------------------------------------------------------------- */
 
-static gbx_status
-check_options(const gbx_isolate *isolate, const gbx_fork_options *options,
-    gbx_fork_options *out, gbx_error *error)
+gbx_status
+fork_options_read(const gbx_fork_options *options, gbx_fork_options *out, gbx_error *error)
 {
     gbx_status status = options_read(out, sizeof *out, options,
         offsetof(gbx_fork_options, data) + sizeof out->data, "fork options", error);
@@ -247,12 +246,8 @@ check_options(const gbx_isolate *isolate, const gbx_fork_options *options,
         return status;
     if (out->flags != 0)
         return fail(error, GBX_EUNSUPPORTED, "fork options: unknown flag 0x%x", out->flags);
-    if (out->name != NULL && strlen(out->name) >= sizeof isolate->name)
+    if (out->name != NULL && strlen(out->name) >= sizeof((gbx_isolate *)0)->name)
         return fail(error, GBX_EINVAL, "isolate name: longer than 63 bytes");
-    if (out->on_console != NULL && isolate->options.on_console == NULL)
-        return fail(error, GBX_EINVAL,
-            "fork options: on_console, but the isolate was opened without it, and its cell "
-            "drops what the guest prints");
     return GBX_OK;
 }
 
@@ -296,8 +291,12 @@ gbx_isolate_fork(gbx_isolate *isolate, const gbx_fork_options *options,
 {
     gbx_error mine = GBX_ERROR_INIT;
     gbx_fork_options o;
-    gbx_status status = check_options(isolate, options, &o, &mine);
+    gbx_status status = fork_options_read(options, &o, &mine);
 
+    if (status == GBX_OK && o.on_console != NULL && isolate->options.on_console == NULL)
+        status = fail(&mine, GBX_EINVAL,
+            "fork options: on_console, but the isolate was opened without it, and its cell "
+            "drops what the guest prints");
     if (status == GBX_OK)
         status = check_original(isolate, &mine);
     gbx_isolate *clone = status == GBX_OK ? isolate_like(isolate, &o) : NULL;

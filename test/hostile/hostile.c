@@ -12,6 +12,9 @@
  *   !steal then             waits for a request, of which nobody here hears, and forks; then the
  *                           child sleeps, and this one forks again (0) or crashes (1), or the
  *                           child and its children fork for ever, and this one loops (2)
+ *   !twin how               waits for a request to fork, and answers it, but first tries to become
+ *                           another cell (0), forks a snapshot child (1), or the twin becomes a
+ *                           cell twice (2), forks before it is one (3), or ends at once (4)
  *   !i386 nr a0             by int 0x80
  *   !buffer                 address of 64 KiB that are ours
  *   !text t                 copies t there, with a NUL; its address
@@ -179,6 +182,28 @@ do_steal(struct cell *cell, long then)
     do_spin();
 }
 
+static __attribute__((noreturn)) void
+do_twin(struct cell *cell, long how)
+{
+    const struct queued *q = link_next(cell, UINT64_MAX);
+    long pid = 1;
+
+    if (how == 0)
+        (void)syscall(SYS_setsid, TWIN_MARK);
+    else
+        pid = syscall(SYS_clone, how == 1 ? FORK_FLAGS : TWIN_FLAGS, NULL, NULL, NULL, NULL);
+    if (pid == 0 && how == 2) {
+        (void)syscall(SYS_setsid, TWIN_MARK);
+        (void)syscall(SYS_setsid, TWIN_MARK);
+    }
+    if (pid == 0 && how == 3)
+        (void)syscall(SYS_clone, TWIN_FLAGS, NULL, NULL, NULL, NULL);
+    if (pid == 0)
+        (void)syscall(SYS_exit_group, 0);
+    answer_done(cell, q->frame.id);
+    do_sleep();
+}
+
 /* True if it is one of ours. */
 static bool
 act(struct cell *cell, const char *name, const long *a, uint32_t n, long *result)
@@ -191,6 +216,8 @@ act(struct cell *cell, const char *name, const long *a, uint32_t n, long *result
         *result = do_stay((unsigned long)a[0]);
     else if (strcmp(name, "!steal") == 0)
         *result = do_steal(cell, a[0]);
+    else if (strcmp(name, "!twin") == 0)
+        do_twin(cell, a[0]);
     else if (strcmp(name, "!reply") == 0)
         *result = do_reply(cell);
     else if (strcmp(name, "!touch") == 0)
