@@ -3,6 +3,7 @@
 #define GLOVEBOX_GLOVEBOX_H
 
 #include <glovebox/context.h>
+#include <glovebox/copy.h>
 #include <glovebox/fork.h>
 #include <glovebox/function.h>
 #include <glovebox/future.h>

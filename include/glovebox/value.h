@@ -52,7 +52,8 @@ enum {
     GBX_ERROR = 19,         /* "name", "message", "stack", "cause" by gbx_value_get */
     GBX_HOLE = 20,          /* an absent element of a GBX_ARRAY; only ever returned by _at */
     GBX_REFERENCE = 21,     /* gbx_value_get_reference, in reference.h */
-    GBX_FUNCTION = 22       /* a host function, for a guest to call: function.h */
+    GBX_FUNCTION = 22,      /* a host function, for a guest to call: function.h */
+    GBX_EXTERNAL_COPY = 23  /* stands for a value that was encoded before: copy.h */
 };
 typedef uint32_t gbx_value_kind;
 
@@ -194,6 +195,25 @@ GBX_API GBX_NODROP GBX_OWN gbx_value *gbx_value_new_set(void);
  */
 GBX_API GBX_NODROP GBX_OWN gbx_value *gbx_value_new_array_buffer(
     GBX_BORROW const void *bytes, size_t len);
+
+/* Gives memory back that a value was made of. Called once, by whichever thread lets go of it last:
+ * values may be gone before the messages that they went into. */
+typedef void (*gbx_release_callback)(void *bytes, size_t len, void *data);
+
+/**
+ * Makes an ArrayBuffer of memory that the caller hands over: nothing is copied, also not into a
+ * message when it is 64 KiB or more. It must not change before it is released.
+ *
+ * @param bytes    `len` bytes, aligned as their readers expect; taken over on success.
+ * @param len      at most 512 MiB.
+ * @param release  may be NULL: memory that is never given back.
+ * @param data     handed to `release`.
+ * @return the value, owned; NULL when out of memory or `len` is too large: the memory stays the
+ *         caller's then.
+ * @threads any.   @since 0.1
+ */
+GBX_API GBX_NODROP GBX_OWN gbx_value *gbx_value_new_array_buffer_of(
+    GBX_OWN void *bytes, size_t len, gbx_release_callback release, void *data);
 
 /**
  * Makes a resizable ArrayBuffer. Only `len` bytes are allocated here; the cell that gets it

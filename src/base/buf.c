@@ -154,6 +154,22 @@ buf_share(struct buf *b, struct bytes *bytes, const void *p, size_t n)
     pieces->len += n;
 }
 
+bool
+buf_insert(struct buf *b, size_t at, size_t n)
+{
+    size_t moved = b->len - at;
+
+    if (buf_grow(b, n) == NULL)
+        return false;
+    memmove(b->p + at + n, b->p + at, moved);
+    for (size_t i = b->pieces == NULL ? 0 : b->pieces->count; i > 0; i--) {
+        if (b->pieces->piece[i - 1].at <= at)
+            break;
+        b->pieces->piece[i - 1].at += n;
+    }
+    return true;
+}
+
 size_t
 buf_shared_behind(const struct buf *b, size_t at)
 {

@@ -40,6 +40,8 @@ void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(pr
 /* Appends `n` bytes of `bytes` at `p` without a copy, and holds them; only in a buffer that shares.
  * Neither `len` nor buf_span() tells of them. */
 void buf_share(struct buf *b, struct bytes *bytes, const void *p, size_t n);
+/* Makes room for `n` bytes of its own after the first `at`, whatever they are. False: it failed. */
+bool buf_insert(struct buf *b, size_t at, size_t n);
 /* Bytes that were shared behind the first `at` of its own. */
 size_t buf_shared_behind(const struct buf *b, size_t at);
 /* All of its bytes, and what stands `at` bytes from their beginning, in one piece. */

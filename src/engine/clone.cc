@@ -21,7 +21,8 @@ enum {
     CLONE_VERSION_TAG = 0xFF,
     CLONE_VERSION = 15, /* what V8 14.6 writes; engine_probe checks it */
     HOST_OBJECT_TAG = '\\',
-    HOST_OBJECT_REFERENCE = 1 /* enum held_tag of wire/held.h, which lists all of them */
+    HOST_OBJECT_REFERENCE = 1, /* enum held_tag of wire/held.h, which lists all of them */
+    HOST_OBJECT_COPY = 3
 };
 
 /* --- texts ---------------------------------------------------------------------------- */
@@ -331,10 +332,22 @@ class source final : public v8::ValueDeserializer::Delegate
         uint32_t tag, id, type;
 
         if (!reader->ReadUint32(&tag) || !reader->ReadUint32(&id) ||
-            !reader->ReadUint32(&type) || !record_read(tag, id).ToLocal(&value) ||
+            !reader->ReadUint32(&type) ||
+            !(tag == HOST_OBJECT_COPY ? copy_read(id) : record_read(tag, id)).ToLocal(&value) ||
             !value->IsObject())
             return v8::MaybeLocal<v8::Object>();
         return value.As<v8::Object>();
+    }
+
+  private:
+    /* A clone of its own, inside of the other: objects are counted anew in it. */
+    v8::MaybeLocal<v8::Value> copy_read(uint32_t length)
+    {
+        const void *bytes;
+
+        if (!reader->ReadRawBytes(length, &bytes))
+            return v8::MaybeLocal<v8::Value>();
+        return clone_read(eng.isolate->GetCurrentContext(), span_of(bytes, length));
     }
 };
 
@@ -360,8 +373,11 @@ read_record(struct span rest)
 {
     uint32_t tag, id, type;
 
-    if (!varint_take(&rest, &tag) || !varint_take(&rest, &id) || !varint_take(&rest, &type) ||
-        rest.len != 0)
+    if (!varint_take(&rest, &tag) || !varint_take(&rest, &id) || !varint_take(&rest, &type))
+        return v8::MaybeLocal<v8::Value>();
+    if (tag == HOST_OBJECT_COPY && id == rest.len)
+        return clone_read(eng.isolate->GetCurrentContext(), rest);
+    if (rest.len != 0)
         return v8::MaybeLocal<v8::Value>();
     return record_read(tag, id);
 }

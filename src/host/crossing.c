@@ -15,6 +15,8 @@ put_record(void *data, struct held *held, bool alone, struct buf *out)
     switch (held->class->kind) {
     case GBX_REFERENCE:
         return reference_put(crossing->isolate, held, alone, out);
+    case GBX_EXTERNAL_COPY:
+        return copy_put(held, alone, out);
     default:
         return GBX_ECLONE;
     }

@@ -502,6 +502,9 @@ gbx_status reference_put(
 gbx_status reference_get(struct gbx_isolate *isolate, uint32_t context, struct span *rest,
     struct held **out_held, const char **why);
 
+/* The record of an external copy (copy.c). */
+gbx_status copy_put(struct held *held, bool alone, struct buf *out);
+
 /* --- values to and from a cell (crossing.c) -------------------------------------------------
  */
 

@@ -64,17 +64,19 @@ attach(struct writer *w, const struct buffer *buffer)
 void
 attach_all(struct writer *w)
 {
-    size_t len = w->out->len - w->start;
+    size_t len = w->out->len - w->start + buf_shared_behind(w->out, w->start);
 
-    /* The clone moves to make room for its head: without what is attached it is short. */
-    if (w->status != GBX_OK || room(w, ATTACHED_HEAD) == NULL)
+    if (w->status != GBX_OK)
         return;
+    /* The clone moves to make room for its head: without what is attached it is short. */
+    if (!buf_insert(w->out, w->start, ATTACHED_HEAD)) {
+        write_failed(w, w->out->too_long ? GBX_ETOOBIG : GBX_ENOMEM);
+        return;
+    }
     uint8_t *p = w->out->p + w->start;
-    memmove(p + ATTACHED_HEAD, p, len);
     memset(p, 0, ATTACHED_HEAD);
     p[0] = CLONE_ATTACHED;
     store_u32(p + 4, (uint32_t)len);
-    w->out->len += ATTACHED_HEAD;
     for (uint32_t i = 0; i < w->attached_count && w->status == GBX_OK; i++)
         attach(w, w->attached[i]);
 }

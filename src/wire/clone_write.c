@@ -359,6 +359,7 @@ put_object(struct writer *w, const gbx_value *node)
         break;
     case GBX_REFERENCE:
     case GBX_FUNCTION:
+    case GBX_EXTERNAL_COPY:
         put_held(w, node);
         break;
     default:

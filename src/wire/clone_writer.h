@@ -8,6 +8,7 @@
 #ifndef WIRE_CLONE_WRITER_H
 #define WIRE_CLONE_WRITER_H
 
+#include "base/limits.h"
 #include "wire/clone.h"
 #include "wire/value.h"
 
@@ -116,7 +117,8 @@ put_varint(struct writer *w, uint32_t value)
 static inline bool
 attaches(const struct writer *w, const struct buffer *buffer)
 {
-    return w->out->shares && buffer->held != NULL && !buffer->resizable;
+    return w->out->shares && buffer->held != NULL && !buffer->resizable &&
+           buffer->len >= VALUE_SHARED_MIN;
 }
 
 /* Writes that it does. */

@@ -38,7 +38,7 @@ struct hold {
 enum held_tag {
     HELD_REFERENCE = 1, /* [id] [enum gbx_typeof] */
     HELD_FUNCTION = 2,  /* [id] [flags], name as [bytes], bytes; to a cell only */
-    HELD_COPY = 3,      /* an external copy */
+    HELD_COPY = 3,      /* [bytes] [0], a clone: an external copy; to a cell only */
     HELD_BUFFER = 4,    /* shared memory */
 };
 

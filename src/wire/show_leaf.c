@@ -454,6 +454,7 @@ show_leaf(struct show *s, const gbx_value *node, uint32_t indent)
         return true;
     case GBX_REFERENCE:
     case GBX_FUNCTION:
+    case GBX_EXTERNAL_COPY:
         style_on(s, STYLE_SPECIAL);
         buf_printf(&s->out, "[%s]", node->held->class->name);
         style_off(s, STYLE_SPECIAL);

@@ -3,6 +3,7 @@
 #include "wire/value.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 gbx_value *
 gbx_value_new_undefined(void)
@@ -223,6 +224,25 @@ gbx_value *
 gbx_value_new_array_buffer(const void *bytes, size_t len)
 {
     return new_buffer(bytes, len);
+}
+
+gbx_value *
+gbx_value_new_array_buffer_of(void *bytes, size_t len, gbx_release_callback release, void *data)
+{
+    gbx_value *node =
+        len > VALUE_BYTES_MAX ? NULL : node_alone(GBX_ARRAY_BUFFER, sizeof(struct buffer));
+    struct bytes *held = node == NULL ? NULL : bytes_adopt(bytes, len, release, data);
+
+    if (held != NULL) {
+        bytes_ref(held); /* so that what fails does not give back what it did not get */
+        if (node_add_held(node->graph, node, held, bytes, len)) {
+            bytes_unref(held);
+            return node;
+        }
+        free(held);
+    }
+    gbx_value_free(node);
+    return NULL;
 }
 
 gbx_value *

@@ -175,6 +175,7 @@ compare_objects(struct comparison *c, const gbx_value *a, const gbx_value *b)
         return same_buffer(a->buffer, b->buffer);
     case GBX_REFERENCE:
     case GBX_FUNCTION:
+    case GBX_EXTERNAL_COPY:
         return a->held == b->held;
     default:
         return compare_views(c, a->view, b->view);

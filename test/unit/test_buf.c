@@ -185,6 +185,26 @@ Test(buf, puts_what_it_borrows_where_it_belongs)
     bytes_unref(held);
 }
 
+Test(buf, makes_room_before_what_it_borrows)
+{
+    struct buf b = { .max = 64, .shares = true };
+    struct bytes *held = bytes_new(4);
+
+    memcpy(held->p, "----", 4);
+    buf_text(&b, "ab");
+    buf_share(&b, held, held->p, 1);
+    buf_text(&b, "cd");
+    buf_share(&b, held, held->p, 4);
+    cr_assert(buf_insert(&b, 2, 3)); /* behind the first, which stands there */
+    memcpy(b.p + 2, "123", 3);
+    expect_whole(&b, "ab-123cd----");
+    cr_assert_not(buf_insert(&b, 0, 64));
+    cr_assert(b.too_long);
+    buf_done(&b);
+    cr_assert_eq(held->refs, 1);
+    bytes_unref(held);
+}
+
 Test(buf, counts_what_it_borrows_against_its_maximum)
 {
     struct buf b = { .max = 10, .shares = true };
