@@ -10,9 +10,11 @@
 #include <glovebox/glovebox.h>
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static gbx_runtime *runtime;
@@ -35,6 +37,19 @@ number_of(const char *name, const char *field)
     return number;
 }
 
+/* The kernel gives to root what may not be looked into. */
+static int
+is_not_dumpable(void)
+{
+    char path[64];
+    struct stat info;
+    long uid = number_of("status", "Uid:");
+
+    (void)snprintf(path, sizeof path, "/proc/%u/status", pid);
+    return uid <= 0 || stat(path, &info) < 0 ? -1 : info.st_uid != (uid_t)uid;
+}
+
+/* Like holds(): who is not root may not look into a cell. */
 static int
 has_own_namespace(const char *kind)
 {
@@ -42,6 +57,8 @@ has_own_namespace(const char *kind)
 
     (void)snprintf(path, sizeof path, "/proc/%u/ns/%s", pid, kind);
     long a = readlink(path, its, sizeof its - 1);
+    if (a < 0 && errno == EACCES)
+        return -1;
     (void)snprintf(path, sizeof path, "/proc/self/ns/%s", kind);
     long b = readlink(path, own, sizeof own - 1);
     return a > 0 && b > 0 && strcmp(own, its) != 0;
@@ -55,6 +72,8 @@ has_one_descriptor(void)
 
     (void)snprintf(path, sizeof path, "/proc/%u/fd", pid);
     DIR *directory = opendir(path);
+    if (directory == NULL && errno == EACCES)
+        return -1;
     for (const struct dirent *e; directory != NULL && (e = readdir(directory)) != NULL;)
         count += e->d_name[0] != '.';
     if (directory != NULL)
@@ -77,6 +96,8 @@ holds(const char *layer)
             return has_own_namespace(namespaces[i].kind);
     if (strcmp(layer, "no_new_privs") == 0)
         return number_of("status", "NoNewPrivs:") == 1;
+    if (strcmp(layer, "not dumpable") == 0)
+        return is_not_dumpable();
     if (strcmp(layer, "seccomp") == 0)
         return number_of("status", "Seccomp:") == 2 &&
                number_of("status", "Seccomp_filters:") >= 1;

@@ -77,5 +77,19 @@ def test_a_step_that_fails_yields_no_cell_without_a_full_layer():
     fail_each('full')
 
 
+def test_it_holds_for_a_host_that_is_not_root():
+    if os.geteuid() != 0:
+        raise tap.Skip('the other tests show it')
+    nobody = {'user': 65534, 'group': 65534, 'extra_groups': []}
+    try:
+        ended = subprocess.run([SEALED, 'strict'], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                               timeout=120, **nobody)
+    except PermissionError:
+        raise tap.Skip('the build lies where only root may read')
+    if ended.returncode == 1 and 'layer' not in ended.stdout:
+        raise tap.Skip(ended.stdout.strip())
+    assert ended.returncode == 0, ended.stdout
+
+
 if __name__ == '__main__':
     tap.run(globals())

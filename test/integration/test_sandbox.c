@@ -95,6 +95,26 @@ CleanTest(cell, has_no_privileges_and_gains_none)
     world_close(&w);
 }
 
+/* The kernel gives what may be looked into to its user, and all else to root. Of the cell, its
+ * template and the zygote. */
+CleanTest(cell, is_not_dumpable)
+{
+    struct world w = busy_world();
+    pid_t pid = pid_of(w.isolate);
+    char path[64];
+    struct stat info;
+
+    need(&w, "unprivileged user");
+    for (int i = 0; i < 3; i++) {
+        (void)snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+        cr_assert_eq(stat(path, &info), 0);
+        cr_assert_neq(info.st_uid, strtoul(field_of(pid, "status", "Uid"), NULL, 10), "%s",
+            field_of(pid, "status", "Name"));
+        pid = (pid_t)strtol(field_of(pid, "status", "PPid"), NULL, 10);
+    }
+    world_close(&w);
+}
+
 CleanTest(cell, is_filtered_on_all_its_threads)
 {
     struct world w = busy_world();
