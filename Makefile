@@ -2,9 +2,10 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 SECONDS ?= 60
+MINUTES ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test attacks bench bench-heap test262 asan tidy format fuzz coverage install uninstall clean
+.PHONY: help build run test attacks bench bench-heap test262 soak asan tidy format fuzz coverage install uninstall clean
 # A log is spared the progress of the build.
 NINJA = ninja $$([ -t 2 ] || echo --quiet)
 MESON_TEST = meson test --no-rebuild --print-errorlogs
@@ -55,6 +56,12 @@ test262: ## TC39's conformance tests of DIR, a checkout of test262, each in a ce
 	@tools/configure build
 	@$(NINJA) -C build program conformance
 	@tools/test262 build "$(DIR)" "$(PREFIX)"
+
+soak: ## everything at random, with faults, for MINUTES (10); ends with the counts flat
+	@tools/setup test
+	@tools/configure build
+	@$(NINJA) -C build program test/soak/soak
+	@build/test/soak/soak $(MINUTES)
 
 asan: ## only the tests with ASan and UBSan, into build-asan/
 	@tools/setup test

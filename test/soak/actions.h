@@ -1,0 +1,47 @@
+/* actions.h - what a soak does to isolates, and which answers it takes for right. */
+#ifndef TEST_SOAK_ACTIONS_H
+#define TEST_SOAK_ACTIONS_H
+
+#include <glovebox/glovebox.h>
+#include <stdbool.h>
+
+enum {
+    SOAK_ISOLATES = 8,
+    SOAK_ACTIONS_MAX = 64,
+    SOAK_DEFERRED = 64,  /* promises of guests that are open, at most */
+    SOAK_REFERENCES = 16 /* of one isolate */
+};
+
+/* A place for an isolate, and what was made of it. */
+struct soak_slot {
+    struct soak *soak;
+    gbx_isolate *isolate; /* NULL: empty */
+    gbx_context *other;   /* a second context; NULL: none */
+    gbx_inspector *inspector;
+    gbx_reference *references[SOAK_REFERENCES];
+    bool dead;
+};
+
+struct soak {
+    gbx_runtime *runtime;
+    unsigned long random; /* the generator's state */
+    struct soak_slot slots[SOAK_ISOLATES];
+    gbx_deferred *deferred[SOAK_DEFERRED];
+    unsigned open; /* futures that are not finished */
+    unsigned long steps, answers, deaths;
+    unsigned long done[SOAK_ACTIONS_MAX]; /* how often each action */
+    unsigned wrong;                       /* answers that no rule allows */
+};
+
+/* One action at random, on an isolate at random; takes what has come. */
+void soak_step(struct soak *soak);
+/* Settles every promise that is open, one way or the other. */
+void soak_settle_deferred(struct soak *soak);
+/* Closes the isolate of a slot with all that was made of it. */
+void soak_close(struct soak_slot *slot);
+/* How often each action was done. */
+void soak_table(const struct soak *soak);
+/* Processes that descend from this one. */
+int soak_children(void);
+
+#endif
