@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -165,6 +166,17 @@ crime(const struct seccomp_notif *question)
     return "the cell tried to fork, and nobody asked it to";
 }
 
+/* Without this, an event that was seen to in a callback of another one would have us wait for the
+ * next question for ever: the kernel knows no way to ask for one without waiting. Who asked and has
+ * died since is no reason to wait either. */
+static bool
+is_asked(const struct template *template)
+{
+    struct pollfd fd = { .fd = template->forks_fd, .events = POLLIN };
+
+    return poll(&fd, 1, 0) == 1 && (fd.revents & POLLIN) != 0;
+}
+
 void
 template_answer_forks(struct template *template)
 {
@@ -173,7 +185,8 @@ template_answer_forks(struct template *template)
     struct seccomp_notif_resp answer;
 
     memset(&question, 0, sizeof question);
-    if (ioctl(template->forks_fd, SECCOMP_IOCTL_NOTIF_RECV, &question) < 0)
+    if (!is_asked(template) ||
+        ioctl(template->forks_fd, SECCOMP_IOCTL_NOTIF_RECV, &question) < 0)
         return; /* it has died meanwhile */
     struct cell *cell = asker(template, (pid_t)question.pid);
     enum verdict verdict = judge(template, cell, &question);

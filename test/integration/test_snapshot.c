@@ -403,3 +403,43 @@ CleanTest(snapshot, can_be_taken_again_and_again)
     cr_assert_eq(descriptors_open(), fds);
     world_close(&w);
 }
+
+struct dive {
+    gbx_runtime *runtime;
+    gbx_future **snapshot;
+};
+
+static gbx_status
+dispatches_until_finished(gbx_callback *callback, void *data)
+{
+    const struct dive *dive = data;
+
+    (void)callback;
+    while (gbx_future_status(*dive->snapshot, NULL) == GBX_EBUSY)
+        (void)gbx_runtime_dispatch(dive->runtime, -1);
+    return GBX_OK;
+}
+
+/* A callback may see to the cell's question whether it may fork, of which the loop around it has
+ * heard, too: that does not wait for another question. */
+CleanTest(snapshot, may_be_seen_to_by_a_callback_of_another_isolate)
+{
+    struct world w = world_open(NULL);
+    gbx_isolate *other = world_isolate(&w, NULL);
+    gbx_future *snapshot = NULL;
+    struct dive dive = { w.runtime, &snapshot };
+
+    give(w.context, "dive", dispatches_until_finished, &dive);
+    cr_assert_eq(eval_number(gbx_isolate_context(other), "1"), 1);
+    for (int i = 0; i < 3; i++) {
+        gbx_future *call = start(w.context, "dive()", 0);
+        snapshot = take_to(other, GBX_SNAPSHOT_BACKGROUND, in_scratch("dive"));
+        sleep_ms(200); /* both have rung by now */
+        while (gbx_future_status(call, NULL) == GBX_EBUSY)
+            (void)gbx_runtime_dispatch(w.runtime, -1);
+        settle(call, GBX_OK);
+        settle(snapshot, GBX_OK);
+    }
+    gbx_isolate_close(other);
+    world_close(&w);
+}
