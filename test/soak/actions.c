@@ -1,6 +1,6 @@
 #include "soak/actions.h"
+#include "soak/processes.h"
 
-#include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -431,88 +431,19 @@ do_close(struct soak_slot *slot)
 }
 
 static void
-kill_process(pid_t pid)
-{
-    if (pid > 1)
-        (void)kill(pid, SIGKILL);
-}
-
-static void
 do_kill_cell(struct soak_slot *slot)
 {
     gbx_usage usage = GBX_USAGE_INIT;
 
-    if (gbx_isolate_usage(slot->isolate, &usage) == GBX_OK)
-        kill_process((pid_t)usage.pid);
-}
-
-/* --- other processes ------------------------------------------------------------------------- */
-
-/* Parent and name of a process; 0: it is gone. */
-static pid_t
-parent_of(pid_t pid, char name[17])
-{
-    char path[64];
-    int parent = 0;
-
-    (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    FILE *f = fopen(path, "re");
-    if (f == NULL)
-        return 0;
-    if (fscanf(f, "%*d (%16[^)]) %*c %d", name, &parent) != 2)
-        parent = 0;
-    (void)fclose(f);
-    return parent;
-}
-
-static bool
-is_ours(pid_t pid)
-{
-    char name[17];
-
-    for (int i = 0; pid > 1 && i < 16; i++) {
-        pid = parent_of(pid, name);
-        if (pid == getpid())
-            return true;
-    }
-    return false;
-}
-
-/* Counts our descendants; kills one with that name, if there is a name. */
-static int
-descendants(const char *to_kill)
-{
-    DIR *directory = opendir("/proc");
-    const struct dirent *entry;
-    char name[17];
-    int count = 0;
-
-    while (directory != NULL && (entry = readdir(directory)) != NULL) {
-        pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-        if (pid <= 1 || !is_ours(pid))
-            continue;
-        count++;
-        if (to_kill != NULL && parent_of(pid, name) != 0 && strcmp(name, to_kill) == 0) {
-            kill_process(pid);
-            break;
-        }
-    }
-    if (directory != NULL)
-        (void)closedir(directory);
-    return count;
-}
-
-int
-soak_children(void)
-{
-    return descendants(NULL);
+    if (gbx_isolate_usage(slot->isolate, &usage) == GBX_OK && usage.pid > 1)
+        (void)kill((pid_t)usage.pid, SIGKILL);
 }
 
 /* All isolates may be gone with it. */
 static void
 do_kill_ancestor(struct soak_slot *slot)
 {
-    (void)descendants(chance(slot->soak, 2) == 0 ? "gbx-zygote" : "gbx-template");
+    (void)soak_descendants(chance(slot->soak, 2) == 0 ? "gbx-zygote" : "gbx-template");
 }
 
 /* --- the table ------------------------------------------------------------------------------- */

@@ -41,7 +41,5 @@ void soak_settle_deferred(struct soak *soak);
 void soak_close(struct soak_slot *slot);
 /* How often each action was done. */
 void soak_table(const struct soak *soak);
-/* Processes that descend from this one. */
-int soak_children(void);
 
 #endif

@@ -1,14 +1,16 @@
-/* soak.c - everything at random, with faults, for as long as one likes; and at the end nothing is left.
+/* soak.c - everything at random, with faults, for as long as one likes; at the end nothing is left.
  *
  * usage: soak MINUTES [SEED]
  *
- * A fixed number of isolates is kept alive in one runtime. Each step picks an action and an isolate at
- * random; the answers of what was started are looked at when they come. Guests run out of memory, loop,
- * crash; cells, templates and the zygote are killed. Every answer must be one of those that its action
- * allows, isolates that die are replaced, and whenever all have been closed the process has the
- * descriptors and children that it began with, and no more memory than after the first rounds.
+ * A fixed number of isolates is kept alive in one runtime. Each step picks an action and an
+ * isolate at random; the answers of what was started are looked at when they come. Guests run out
+ * of memory, loop, crash; cells, templates and the zygote are killed. Every answer must be one of
+ * those that its action allows, isolates that die are replaced, and whenever all have been closed
+ * the process has the descriptors and children that it began with, and no more memory than after
+ * the first rounds.
  */
 #include "soak/actions.h"
+#include "soak/processes.h"
 
 #include <dirent.h>
 #include <malloc.h>
@@ -143,8 +145,8 @@ main(int argc, char **argv)
         (void)printf("soak: %zu descriptors are left of %zu\n", descriptors(), before);
         fine = false;
     }
-    if (soak_children() != 0) {
-        (void)printf("soak: %d processes are left\n", soak_children());
+    if (soak_descendants(NULL) != 0) {
+        (void)printf("soak: %d processes are left\n", soak_descendants(NULL));
         fine = false;
     }
     (void)printf("soak: %s after %u rounds: %lu steps, %lu answers, %lu deaths, %u wrong\n",
