@@ -213,7 +213,7 @@ typedef void (*gbx_release_callback)(void *bytes, size_t len, void *data);
  * @threads any.   @since 0.1
  */
 GBX_API GBX_NODROP GBX_OWN gbx_value *gbx_value_new_array_buffer_of(
-    GBX_OWN void *bytes, size_t len, gbx_release_callback release, void *data);
+    GBX_OWN void *bytes, size_t len, gbx_release_callback release, GBX_BORROW void *data);
 
 /**
  * Makes a resizable ArrayBuffer. Only `len` bytes are allocated here; the cell that gets it
