@@ -23,6 +23,9 @@ static gbx_context *contexts[SLOTS];
 static gbx_reference *references[SLOTS];
 static gbx_inspector *inspectors[SLOTS];
 static gbx_deferred *deferreds[SLOTS];
+static gbx_module *modules[SLOTS];
+static gbx_import *imports[SLOTS];
+static gbx_files *files;
 static uint32_t spared; /* allocations; then one fails in what the host does next; 0: none */
 static unsigned depth;
 
@@ -353,6 +356,61 @@ settle(uint32_t which)
         gbx_deferred_reject(deferred, "Error", "late");
 }
 
+/* By its specifier: later, never, or at once and how. */
+static void
+load(gbx_import *import, void *data)
+{
+    gbx_module_options options = GBX_MODULE_OPTIONS_INIT;
+    const char *specifier = gbx_import_specifier(import);
+    size_t slot = strlen(specifier) % SLOTS;
+
+    options.name = specifier;
+    GBX_CHECK(gbx_import_referrer(import) != NULL && gbx_import_type(import) != NULL);
+    if (specifier[0] == 'l' && imports[slot] == NULL)
+        imports[slot] = import;
+    else if (specifier[0] == 'm' && modules[slot] != NULL)
+        gbx_import_module(import, modules[slot]);
+    else if (specifier[0] == 'f')
+        gbx_import_fail(import, "Error", specifier);
+    else if (specifier[0] == '.')
+        gbx_files_load(import, data);
+    else
+        gbx_import_source(import, specifier, strlen(specifier), &options);
+    if (specifier[0] == 'c')
+        close_isolate();
+}
+
+static void
+module_or_import(uint32_t which)
+{
+    gbx_context *context = contexts[which / 64];
+    gbx_module **module = &modules[which / 8 % SLOTS];
+    gbx_import **import = &imports[which / 8 % SLOTS];
+
+    if (context == NULL)
+        context = gbx_isolate_context(f.isolate);
+    if (which % 8 == 0) {
+        (void)gbx_context_set_loader(context, load, files);
+    } else if (which % 8 == 1) {
+        (void)gbx_context_set_loader(context, NULL, NULL);
+    } else if (which % 8 == 2) {
+        gbx_module_close(*module);
+        keep(gbx_module_compile(context, "x", 1, NULL, module));
+    } else if (which % 8 == 3 && *module != NULL) {
+        keep(gbx_module_evaluate(*module, NULL));
+    } else if (which % 8 == 4 && *module != NULL) {
+        keep(gbx_module_call(*module, "x", NULL, 0, NULL));
+    } else if (which % 8 == 5) {
+        gbx_module_close(*module);
+        *module = NULL;
+    } else if (which % 8 == 6) {
+        keep(gbx_context_import(context, "x", NULL));
+    } else if (*import != NULL) {
+        gbx_import_fail(*import, NULL, NULL);
+        *import = NULL;
+    }
+}
+
 static void
 look_at_the_clock(uint32_t which)
 {
@@ -371,7 +429,7 @@ look_at_the_clock(uint32_t which)
 static void
 operate(void)
 {
-    uint32_t what = input_u8(&in) % 14;
+    uint32_t what = input_u8(&in) % 15;
 
     if (what == 0)
         say_frame();
@@ -401,6 +459,8 @@ operate(void)
         look_at_the_clock(input_u8(&in));
     else if (what == 13)
         spared = input_u8(&in);
+    else if (what == 14)
+        module_or_import(input_u8(&in));
 }
 
 int
@@ -413,6 +473,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     options.on_death = on_end;
     if (input_u8(&in) % 2 == 0)
         options.on_console = on_console;
+    GBX_CHECK(gbx_files_open(NULL, &files, NULL) == GBX_OK &&
+              gbx_files_add(files, "a.mjs", "1", 1) == GBX_OK);
     fake_cell_open(&f, &options, 0);
     while (in.left.len > 0 && f.isolate != NULL)
         operate();
@@ -429,6 +491,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         gbx_inspector_close(inspectors[i]);
         gbx_context_close(contexts[i]);
         gbx_deferred_reject(deferreds[i], NULL, NULL);
+        gbx_module_close(modules[i]);
+        if (imports[i] != NULL)
+            gbx_import_fail(imports[i], NULL, NULL);
+        modules[i] = NULL;
+        imports[i] = NULL;
         futures[i] = NULL;
         references[i] = NULL;
         inspectors[i] = NULL;
@@ -436,5 +503,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         deferreds[i] = NULL;
     }
     fake_cell_close(&f);
+    gbx_files_close(files);
     return 0;
 }

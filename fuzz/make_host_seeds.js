@@ -38,6 +38,8 @@ const snapshot = (attached) => [9, attached];
 const context = (open) => [10, open ? 0 : 1], session = (open) => [10, open ? 2 : 3];
 const settle = (well) => [11, well ? 0 : 1];
 const terminate = [12, 0], dispatch = [12, 1], enforce = [12, 2], end = [12, 3];
+const modular = (what, slot = 0) => [14, slot * 8 + what];
+const LOADER = 0, NO_LOADER = 1, COMPILE = 2, EVALUATE = 3, CALL_EXPORT = 4, CLOSE = 5, IMPORT = 6, ANSWER = 7;
 const without_memory = (n) => [13, n + 1];
 
 const refer = (number, type = 8) => [...u32(number), ...u32(type)];
@@ -47,6 +49,8 @@ const failure = (status, fields = {}) => [...u32(status), ...u32(1), ...u32(2), 
   ...bytes(fields.value ?? [])];
 const callback = (fn, count, args) => [...u32(fn), ...u32(count), ...bytes(args.flatMap((a) => bytes(a)))];
 const given = (mode) => [...ask(FUNCTION, mode), ...frame('RESULT', 0, result(undefined)), ...serve, ...take(0)];
+const resolve = (specifier, type = '', context = 1) =>
+  [...u32(context), ...bytes(text(type)), ...bytes(text(specifier)), ...bytes(text('from'))];
 const called = (mode, count = 1, args = [value('x')]) =>
   [...given(mode), ...ask(EVAL), ...frame('CALLBACK', id(9), callback(FIRST_ID, count, args)), ...serve, ...hear];
 
@@ -111,6 +115,21 @@ const receive = {
   statistics: [...ask(STATISTICS), ...frame('STATISTICS_REPLY', 0, Array(11).fill(u64(9)).flat()), ...serve, ...take(0)],
   statistics_unasked: [...frame('STATISTICS_REPLY', id(0), Array(11).fill(u64(9)).flat()), ...serve],
   statistics_without_memory: [...ask(STATISTICS), ...without_memory(3), ...frame('STATISTICS_REPLY', 0, Array(11).fill(u64(9)).flat()), ...serve],
+  resolve: [...modular(LOADER), ...modular(IMPORT), ...frame('RESOLVE', id(9), resolve('x')), ...serve, ...hear],
+  resolve_twice: [...modular(LOADER), ...frame('RESOLVE', id(9), resolve('x')), ...frame('RESOLVE', id(9), resolve('x')), ...serve, ...hear],
+  resolve_fails: [...modular(LOADER), ...frame('RESOLVE', 0, resolve('fail', 'json')), ...serve, ...hear],
+  resolve_file: [...modular(LOADER), ...frame('RESOLVE', 0, resolve('./a.mjs')), ...frame('RESOLVE', 0, resolve('./b.mjs')), ...serve],
+  resolve_module: [...modular(LOADER), ...modular(COMPILE, 1), ...frame('RESOLVE', 0, resolve('m')), ...serve, ...modular(EVALUATE, 1),
+    ...modular(CALL_EXPORT, 1), ...modular(CLOSE, 1), ...hear],
+  resolve_later: [...modular(LOADER), ...frame('RESOLVE', 0, resolve('l')), ...serve, ...modular(ANSWER, 1), ...hear],
+  resolve_never: [...modular(LOADER), ...frame('RESOLVE', 0, resolve('l')), ...serve],
+  resolve_closes: [...modular(LOADER), ...frame('RESOLVE', 0, resolve('c')), ...serve],
+  resolve_after: [...modular(LOADER), ...modular(NO_LOADER), ...frame('RESOLVE', 0, resolve('x')), ...serve],
+  resolve_without_loader: [...frame('RESOLVE', 0, resolve('x')), ...serve],
+  resolve_nowhere: [...modular(LOADER), ...frame('RESOLVE', 0, resolve('x', '', 99)), ...serve],
+  resolve_type: [...modular(LOADER), ...frame('RESOLVE', 0, resolve('x', 'css')), ...serve],
+  resolve_nul: [...modular(LOADER), ...frame('RESOLVE', 0, resolve('a\0b')), ...serve],
+  resolve_without_memory: [...modular(LOADER), ...without_memory(0), ...frame('RESOLVE', 0, resolve('x')), ...serve],
   short_body: [...ask(EVAL), ...frame('RESULT', 0, [1, 0, 0]), ...serve],
   wrong_type: [...frame(types.EVAL, 0), ...serve], no_type: [...frame(0, 0), ...serve],
   last_type: [...frame(Object.keys(types).length + 1, 0), ...serve],

@@ -4,11 +4,13 @@
 
 #include <glovebox/context.h>
 #include <glovebox/copy.h>
+#include <glovebox/files.h>
 #include <glovebox/fork.h>
 #include <glovebox/function.h>
 #include <glovebox/future.h>
 #include <glovebox/inspector.h>
 #include <glovebox/isolate.h>
+#include <glovebox/module.h>
 #include <glovebox/reference.h>
 #include <glovebox/runtime.h>
 #include <glovebox/script.h>

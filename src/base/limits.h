@@ -90,6 +90,13 @@
 #define REFERENCES_WAIT_US 10000
 /* Host promises that one guest may have open. */
 #define PROMISES_MAX       (64 * 1024)
+/* Modules that the host holds in one isolate, each some 150 bytes for it. Imports that a guest may
+ * have open count with its promises: PROMISES_MAX. */
+#define MODULES_MAX        (64 * 1024)
+/* Encoded bytes of what the host gives one module as import.meta. */
+#define MODULE_META_MAX    (64 * KIB)
+/* Bytes of a file that is imported: what a guest may have the host read at a time. */
+#define FILE_BYTES_MAX     (64 * MIB)
 
 /* --- engine --------------------------------------------------------------------------- */
 

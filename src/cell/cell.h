@@ -146,6 +146,19 @@ void serve_script_compile(
     struct cell *cell, const struct queued *q, const struct msg_script_compile *m);
 void serve_script_run(
     struct cell *cell, const struct queued *q, const struct msg_script_run *m);
+/* Requests about modules, and what they ask the host (modules.c). */
+void serve_module_compile(
+    struct cell *cell, const struct queued *q, const struct msg_module_compile *m);
+void serve_module_run(
+    struct cell *cell, const struct queued *q, const struct msg_module_run *m);
+void serve_module_get(
+    struct cell *cell, const struct queued *q, const struct msg_module_get *m);
+void serve_module_call(
+    struct cell *cell, const struct queued *q, const struct msg_module_call *m);
+void serve_import(struct cell *cell, const struct queued *q, const struct msg_import *m);
+void serve_resolved(struct cell *cell, const struct queued *q, const struct msg_resolved *m);
+uint32_t cell_resolve(void *cell, uint32_t context, struct span type, struct span specifier,
+    struct span referrer);
 /* What the engine asks of the cell (hooks.c). */
 extern const struct engine_hooks cell_hooks;
 

@@ -216,6 +216,7 @@ const struct engine_hooks cell_hooks = {
     .settled = on_settled,
     .console = on_console,
     .interrupt = on_interrupt,
+    .resolve = cell_resolve,
     .memory = on_memory,
     .fatal = on_fatal,
     .inspector_message = on_inspector_message,

@@ -119,14 +119,15 @@ enqueue(struct cell *cell, struct queued *q)
 }
 
 /* Where a frame may run: an answer for whom it is awaited, or when nobody waits for it any more;
- * a settlement when no guest code is on the stack; a request in the host function that sent it,
- * or further out; anywhere, what is urgent, and what runs nothing and may be needed inside. */
+ * a settlement, of an import too, when no guest code is on the stack; a request in the host
+ * function that sent it, or further out; anywhere, what is urgent, and what runs nothing and may be
+ * needed inside. */
 static bool
 may_run(const struct cell *cell, const struct frame *frame)
 {
     if (frame->type == MESSAGE_ANSWER)
         return frame->id == cell->awaited || table_get(&cell->callbacks, frame->id) == NULL;
-    if (frame->type == MESSAGE_SETTLE)
+    if (frame->type == MESSAGE_SETTLE || frame->type == MESSAGE_RESOLVED)
         return cell->nesting == 0;
     return frame->nesting >= cell->nesting || frame->type == MESSAGE_CONTEXT_OPEN ||
            is_urgent(frame);

@@ -307,6 +307,16 @@ serve_order(struct cell *cell, const struct frame *frame)
         engine_script_free(m.script);
         break;
     }
+    case MESSAGE_MODULE_CLOSE: {
+        DECODE(module_close, frame);
+        engine_module_free(m.module);
+        break;
+    }
+    case MESSAGE_LOADER: {
+        DECODE(loader, frame);
+        engine_loader(m.context, m.asks != 0);
+        break;
+    }
     default: /* an ANSWER that nobody waits for any more */
         break;
     }
@@ -339,6 +349,12 @@ serve(struct cell *cell, const struct queued *q)
         CASE(CLOSURE, closure)
         CASE(SCRIPT_COMPILE, script_compile)
         CASE(SCRIPT_RUN, script_run)
+        CASE(MODULE_COMPILE, module_compile)
+        CASE(MODULE_RUN, module_run)
+        CASE(MODULE_GET, module_get)
+        CASE(MODULE_CALL, module_call)
+        CASE(IMPORT, import)
+        CASE(RESOLVED, resolved)
     case MESSAGE_COLLECT:
         serve_collect(cell, frame->id);
         break;

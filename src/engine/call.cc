@@ -46,6 +46,11 @@ answer(v8::Local<v8::Context> context, const struct asked *asked, v8::Local<v8::
     out->end = ENGINE_VALUE;
     out->value.len = 0;
     out->value.failed = false;
+    if ((asked->flags & ASKED_EXPORTS) != 0 &&
+        !module_result(context, asked->flags, value).ToLocal(&value)) {
+        outcome_caught(context, caught, true, out);
+        return;
+    }
     if ((asked->flags & ENGINE_AS_REFERENCE) != 0) {
         out->end = ENGINE_REFERENCE;
         out->reference = reference_new(asked->context, value);
@@ -248,15 +253,15 @@ path_next(struct span *path, struct span *name)
 
 /* Follows a path up to its last name: what holds it, and the name. Guest code may run. */
 static enum path_end
-path_follow(v8::Local<v8::Context> context, struct span path, v8::Local<v8::Object> *holder,
-    v8::Local<v8::String> *last)
+path_follow(v8::Local<v8::Context> context, v8::Local<v8::Object> root, struct span path,
+    v8::Local<v8::Object> *holder, v8::Local<v8::String> *last)
 {
     struct span name;
     v8::Local<v8::Value> value;
 
     if (path.len == 0 || path.len > NAME_BYTES_MAX)
         return PATH_MISSING;
-    *holder = context->Global();
+    *holder = root;
     while (path_next(&path, &name)) {
         if (!text_new(name).ToLocal(last))
             return PATH_THREW;
@@ -322,13 +327,14 @@ arguments_refuse(
 
 /* The function at the end of a path, and its `this`. False: the outcome says why. */
 static bool
-callee_find(v8::Local<v8::Context> context, struct span path, v8::TryCatch &caught,
-    v8::Local<v8::Value> *function, v8::Local<v8::Value> *self, struct engine_outcome *out)
+callee_find(v8::Local<v8::Context> context, v8::Local<v8::Object> root, struct span path,
+    v8::TryCatch &caught, v8::Local<v8::Value> *function, v8::Local<v8::Value> *self,
+    struct engine_outcome *out)
 {
     v8::Local<v8::Object> holder;
     v8::Local<v8::String> last;
 
-    enum path_end end = path_follow(context, path, &holder, &last);
+    enum path_end end = path_follow(context, root, path, &holder, &last);
     if (end == PATH_FOUND && !holder->Get(context, last).ToLocal(function))
         end = PATH_THREW;
     if (end == PATH_THREW)
@@ -340,9 +346,9 @@ callee_find(v8::Local<v8::Context> context, struct span path, v8::TryCatch &caug
     return end == PATH_FOUND && out->end != ENGINE_BAD_ID;
 }
 
-static void
-call_run(v8::Local<v8::Context> in, const struct asked *asked, struct span path, uint32_t count,
-    struct span arguments, struct engine_outcome *out)
+void
+path_call(v8::Local<v8::Context> in, v8::Local<v8::Object> root, const struct asked *asked,
+    struct span path, uint32_t count, struct span arguments, struct engine_outcome *out)
 {
     guest_entry entry(in);
     v8::TryCatch caught(eng.isolate);
@@ -351,13 +357,17 @@ call_run(v8::Local<v8::Context> in, const struct asked *asked, struct span path,
     v8::LocalVector<v8::Value> many(eng.isolate);
     v8::Local<v8::Value> *values = few;
 
+    if (count > ARGUMENTS_MAX) {
+        outcome_message(out, ENGINE_TOO_BIG, "too many arguments");
+        return;
+    }
     if (count > COUNT(few)) {
         many.resize(count);
         values = many.data();
     }
     if (!arguments_read(in, count, arguments, values)) {
         arguments_refuse(in, caught, out);
-    } else if (callee_find(in, path, caught, &function, &self, out)) {
+    } else if (callee_find(in, root, path, caught, &function, &self, out)) {
         v8::MaybeLocal<v8::Value> result;
         if (function->IsFunction())
             result = function.As<v8::Function>()->Call(
@@ -382,10 +392,28 @@ engine_call(uint32_t context, uint32_t call, uint32_t flags, struct span path, u
 
     if (in.IsEmpty())
         outcome_message(out, ENGINE_BAD_ID, "no such context");
-    else if (count > ARGUMENTS_MAX)
-        outcome_message(out, ENGINE_TOO_BIG, "too many arguments");
     else
-        call_run(in, &asked, path, count, arguments, out);
+        path_call(in, in->Global(), &asked, path, count, arguments, out);
+}
+
+void
+path_get(v8::Local<v8::Context> in, v8::Local<v8::Object> root, const struct asked *asked,
+    struct span path, struct engine_outcome *out)
+{
+    guest_entry entry(in);
+    v8::TryCatch caught(eng.isolate);
+    v8::Local<v8::Object> holder;
+    v8::Local<v8::String> last;
+    v8::MaybeLocal<v8::Value> result;
+
+    enum path_end end = path_follow(in, root, path, &holder, &last);
+    if (end == PATH_MISSING) {
+        outcome_message(out, ENGINE_BAD_ID, "nothing has this path");
+        return;
+    }
+    if (end == PATH_FOUND)
+        result = holder->Get(in, last);
+    conclude(in, asked, caught, result, out);
 }
 
 void
@@ -395,24 +423,11 @@ engine_get(uint32_t context, uint32_t call, uint32_t flags, struct span path,
     v8::HandleScope handles(eng.isolate);
     v8::Local<v8::Context> in = context_find(context);
     struct asked asked = { context, call, flags };
-    v8::Local<v8::Object> holder;
-    v8::Local<v8::String> last;
 
-    if (in.IsEmpty()) {
+    if (in.IsEmpty())
         outcome_message(out, ENGINE_BAD_ID, "no such context");
-        return;
-    }
-    guest_entry entry(in);
-    v8::TryCatch caught(eng.isolate);
-    v8::MaybeLocal<v8::Value> result;
-    enum path_end end = path_follow(in, path, &holder, &last);
-    if (end == PATH_MISSING) {
-        outcome_message(out, ENGINE_BAD_ID, "nothing has this path");
-        return;
-    }
-    if (end == PATH_FOUND)
-        result = holder->Get(in, last);
-    conclude(in, &asked, caught, result, out);
+    else
+        path_get(in, in->Global(), &asked, path, out);
 }
 
 /* Sets what `make` makes, in the context, at the end of a path. */
@@ -435,7 +450,7 @@ set_made(uint32_t context, struct span path,
     guest_entry entry(in);
     v8::TryCatch caught(eng.isolate);
     v8::MaybeLocal<v8::Value> result;
-    enum path_end end = path_follow(in, path, &holder, &last);
+    enum path_end end = path_follow(in, in->Global(), path, &holder, &last);
     if (end == PATH_MISSING) {
         outcome_message(out, ENGINE_BAD_ID, "nothing has this path");
         return;

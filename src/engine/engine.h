@@ -139,6 +139,10 @@ struct engine_hooks {
     /* The memory of the message that `p` lies in, kept until the engine lets go of it. NULL: it
      * cannot be. May be NULL itself. */
     struct bytes *(*keep)(void *cell, const void *p);
+    /* A module is to be found: engine_resolved() will tell. `type` of the import attributes and
+     * `referrer` may be empty. Answers a number for it; 0: too many are open. */
+    uint32_t (*resolve)(void *cell, uint32_t context, struct span type, struct span specifier,
+        struct span referrer);
 };
 
 struct engine_config {
@@ -171,7 +175,7 @@ void engine_context_free(uint32_t id);
 enum engine_flags {
     ENGINE_AWAIT = 1,         /* a promise as result: wait for it (ENGINE_PENDING) */
     ENGINE_AS_REFERENCE = 2,  /* the result by reference, not by copy */
-    ENGINE_MODULE = 4,        /* the source is an ES module without imports */
+    ENGINE_MODULE = 4,        /* the source is an ES module */
     ENGINE_IGNORE_RESULT = 8, /* answer undefined whatever the result is */
     ENGINE_ACCESSORS = 64     /* engine_operate() may run getters, setters and proxies */
 };
@@ -268,6 +272,49 @@ void engine_reference_free(uint32_t reference);
  * next delayed task, UINT64_MAX when there is none. */
 bool engine_pump(void);
 uint64_t engine_next_task_us(void);
+
+/* --- modules -------------------------------------------------------------------------- */
+
+enum engine_module_kind {
+    ENGINE_MODULE_SOURCE, /* UTF-8 of an ES module */
+    ENGINE_MODULE_JSON,   /* UTF-8; the default export */
+    ENGINE_MODULE_WASM, /* a WebAssembly module; its imports are imports, its exports are exports */
+    ENGINE_MODULE_VALUE /* an encoded object, whose properties are the exports */
+};
+struct engine_module {
+    uint32_t id; /* the caller chooses: not 0, and none that is there */
+    enum engine_module_kind kind;
+    struct engine_source source; /* `file` names it, also as import.meta.url */
+    struct span meta; /* encoded object: what import.meta has in place of that; or empty */
+};
+
+/* Whether hooks.resolve is asked for what a context imports; else it can import nothing. */
+void engine_loader(uint32_t context, bool asks);
+/* Compiles. The result is a list of what it imports, as
+ * { specifier, attributes, line, column }. One that does not compile has its number all the same,
+ * and fails whoever uses it. */
+void engine_module_compile(uint32_t context, uint32_t call, uint32_t flags,
+    const struct engine_module *module, struct engine_outcome *out);
+/* Loads what it imports, and what that imports, through hooks.resolve; links all of it, and, with
+ * `evaluate`, runs what has not run yet. The result is undefined or the exports: by copy, and then
+ * without functions, or by reference. ENGINE_AWAIT is implied. */
+void engine_module_run(
+    uint32_t call, uint32_t flags, uint32_t module, bool evaluate, struct engine_outcome *out);
+/* As engine_get() and engine_call(), from a linked module's exports. */
+void engine_module_get(uint32_t call, uint32_t flags, uint32_t module, struct span path,
+    struct engine_outcome *out);
+void engine_module_call(uint32_t call, uint32_t flags, uint32_t module, struct span path,
+    uint32_t count, struct span arguments, struct engine_outcome *out);
+/* As the guest's import() does it; the result is as that of engine_module_run(). */
+void engine_import(uint32_t context, uint32_t call, uint32_t flags, struct span specifier,
+    struct engine_outcome *out);
+/* What came of a hooks.resolve: a module, or, if that is 0, an Error to throw. Goes on loading,
+ * links and runs what is complete then, and runs microtasks. False: no such request. */
+bool engine_resolved(uint32_t request, uint32_t module, struct span name, struct span message);
+/* Nobody may answer it any more: what waits for it stays open. Unknown numbers are ignored. */
+void engine_resolve_drop(uint32_t request);
+/* Drops a module's number; what was linked with it keeps it. Unknown ones are ignored. */
+void engine_module_free(uint32_t module);
 
 /* --- stopping ------------------------------------------------------------------------- */
 

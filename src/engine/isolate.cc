@@ -238,6 +238,7 @@ engine_context_free(uint32_t id)
     awaits_forget_context(id);
     host_forget_context(id);
     references_forget_context(id);
+    modules_forget_context(id);
     recent = nullptr;
     contexts.erase(id);
     eng.isolate->ContextDisposedNotification(v8::ContextDependants::kNoDependants);
@@ -389,6 +390,7 @@ engine_after_twin(uint64_t seed)
     seed_state = seed;
     references_forget();
     scripts_forget();
+    modules_forget();
     context_each(reseed, nullptr);
     seed_flag();
 }

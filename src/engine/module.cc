@@ -1,4 +1,4 @@
-/* module.cc - source text into running code: classic scripts, and ES modules without imports.
+/* module.cc - source text into running code.
  *
  * Runs in:  cell, template.
  * Threads:  the engine's thread only.
@@ -48,72 +48,4 @@ script_run(v8::Local<v8::Context> context, const struct engine_source *source)
         !v8::Script::Compile(context, text, &origin).ToLocal(&script))
         return v8::MaybeLocal<v8::Value>();
     return script->Run(context);
-}
-
-static v8::Local<v8::Value>
-import_error(v8::Local<v8::String> specifier)
-{
-    v8::Local<v8::String> text = v8::String::Concat(
-        eng.isolate, text_of("imports are not supported here: cannot import '"), specifier);
-
-    return v8::Exception::Error(v8::String::Concat(eng.isolate, text, text_of("'")));
-}
-
-static v8::MaybeLocal<v8::Module>
-refuse_import(v8::Local<v8::Context>, v8::Local<v8::String> specifier,
-    v8::Local<v8::FixedArray>, v8::Local<v8::Module>)
-{
-    eng.isolate->ThrowException(import_error(specifier));
-    return v8::MaybeLocal<v8::Module>();
-}
-
-static v8::MaybeLocal<v8::Object>
-refuse_source(v8::Local<v8::Context>, v8::Local<v8::String> specifier,
-    v8::Local<v8::FixedArray>, v8::Local<v8::Module>)
-{
-    eng.isolate->ThrowException(import_error(specifier));
-    return v8::MaybeLocal<v8::Object>();
-}
-
-v8::MaybeLocal<v8::Value>
-module_run(v8::Local<v8::Context> context, const struct engine_source *source)
-{
-    v8::Local<v8::String> text;
-    v8::Local<v8::Module> module;
-    bool linked;
-
-    if (!source_text(source).ToLocal(&text))
-        return v8::MaybeLocal<v8::Value>();
-    v8::ScriptCompiler::Source compiled(text, source_origin(source, true));
-    if (!v8::ScriptCompiler::CompileModule(eng.isolate, &compiled).ToLocal(&module) ||
-        !module->InstantiateModule(context, refuse_import, refuse_source).To(&linked))
-        return v8::MaybeLocal<v8::Value>();
-    return module->Evaluate(context);
-}
-
-static v8::MaybeLocal<v8::Promise>
-refuse_dynamic(v8::Local<v8::Context> context, v8::Local<v8::Data>, v8::Local<v8::Value>,
-    v8::Local<v8::String> specifier, v8::Local<v8::FixedArray>)
-{
-    v8::Local<v8::Promise::Resolver> resolver;
-
-    if (!v8::Promise::Resolver::New(context).ToLocal(&resolver) ||
-        resolver->Reject(context, import_error(specifier)).IsNothing())
-        return v8::MaybeLocal<v8::Promise>();
-    return resolver->GetPromise();
-}
-
-static v8::MaybeLocal<v8::Promise>
-refuse_phase(v8::Local<v8::Context> context, v8::Local<v8::Data> options,
-    v8::Local<v8::Value> resource, v8::Local<v8::String> specifier, v8::ModuleImportPhase,
-    v8::Local<v8::FixedArray> attributes)
-{
-    return refuse_dynamic(context, options, resource, specifier, attributes);
-}
-
-void
-module_install(v8::Isolate *isolate)
-{
-    isolate->SetHostImportModuleDynamicallyCallback(refuse_dynamic);
-    isolate->SetHostImportModuleWithPhaseDynamicallyCallback(refuse_phase);
 }

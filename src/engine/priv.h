@@ -65,6 +65,9 @@ struct asked {
     uint32_t flags;     /* ENGINE_AWAIT ... */
     bool still = false; /* the result is copied without running guest code */
 };
+enum {
+    ASKED_EXPORTS = 1 << 16 /* besides them: the promise is one of module_load.cc */
+};
 
 /* One entry from outside into guest code: scopes, and a count that tells the outermost entry,
  * the only one that may run microtasks, from nested ones. */
@@ -131,6 +134,11 @@ bool arguments_read(v8::Local<v8::Context> context, uint32_t count, struct span 
     v8::Local<v8::Value> *out);
 void arguments_refuse(
     v8::Local<v8::Context> context, v8::TryCatch &caught, struct engine_outcome *out);
+/* Reads, or calls, what `path` names from `root`. */
+void path_get(v8::Local<v8::Context> in, v8::Local<v8::Object> root, const struct asked *asked,
+    struct span path, struct engine_outcome *out);
+void path_call(v8::Local<v8::Context> in, v8::Local<v8::Object> root, const struct asked *asked,
+    struct span path, uint32_t count, struct span arguments, struct engine_outcome *out);
 /* Forgets the promises that are awaited in a context that goes. */
 void awaits_forget_context(uint32_t id);
 
@@ -226,13 +234,23 @@ v8::Local<v8::Value> host_error(
 v8::MaybeLocal<v8::String> source_text(const struct engine_source *source);
 /* Where it says to come from. */
 v8::ScriptOrigin source_origin(const struct engine_source *source, bool module);
-/* Compiles and runs; empty when an exception is pending. A module's value is its promise. */
+/* Compiles and runs; empty when an exception is pending. */
 v8::MaybeLocal<v8::Value> script_run(
     v8::Local<v8::Context> context, const struct engine_source *source);
+
+/* --- module_map.cc, module_load.cc ---------------------------------------------------- */
+
+/* The same for a module; the value is its promise. */
 v8::MaybeLocal<v8::Value> module_run(
     v8::Local<v8::Context> context, const struct engine_source *source);
-/* Answers import() of `isolate` with a rejected promise. */
+/* What a module's promise holds as what the host asked for: undefined, or its exports. Empty: an
+ * exception is pending. */
+v8::MaybeLocal<v8::Value> module_result(
+    v8::Local<v8::Context> context, uint32_t flags, v8::Local<v8::Value> held);
+/* Answers import() and import.meta of `isolate`. */
 void module_install(v8::Isolate *isolate);
+void modules_forget_context(uint32_t id);
+void modules_forget(void);
 
 /* --- memory.cc ------------------------------------------------------------------------ */
 

@@ -50,8 +50,8 @@ call_source_check(size_t len, const gbx_call_options *options, gbx_error *error)
     return GBX_OK;
 }
 
-static gbx_status
-check_path(const char *path, gbx_error *error)
+gbx_status
+path_check(const char *path, gbx_error *error)
 {
     size_t len = path == NULL ? 0 : strlen(path);
 
@@ -197,7 +197,7 @@ gbx_context_call(gbx_context *context, const char *path, const gbx_value *const 
     gbx_error error = GBX_ERROR_INIT;
     gbx_call_options o;
 
-    if (check_path(path, &error) != GBX_OK ||
+    if (path_check(path, &error) != GBX_OK ||
         call_options_read(isolate, options, &o, &error) != GBX_OK ||
         call_arguments_check(arguments, count, &error) != GBX_OK)
         return future_refused(&error);
@@ -231,7 +231,7 @@ gbx_context_get(gbx_context *context, const char *path, const gbx_call_options *
     gbx_call_options o;
 
     if (call_options_read(isolate, options, &o, &error) != GBX_OK ||
-        check_path(path, &error) != GBX_OK)
+        path_check(path, &error) != GBX_OK)
         return future_refused(&error);
     gbx_future *future = call_future(isolate, context->id, &o);
     put_get(&isolate->scratch->out, isolate_tag(isolate, future->id),
@@ -252,7 +252,7 @@ gbx_context_set(gbx_context *context, const char *path, const gbx_value *value)
     gbx_call_options o;
 
     if (call_options_read(isolate, NULL, &o, &error) != GBX_OK ||
-        check_path(path, &error) != GBX_OK)
+        path_check(path, &error) != GBX_OK)
         return future_refused(&error);
     if (value == NULL)
         return future_failed(GBX_EINVAL, "the value to set is NULL");
@@ -323,6 +323,7 @@ gbx_context_close(gbx_context *context)
         if (function->context == context->id)
             free(table_remove(&isolate->functions, id));
     references_forget_context(isolate, context->id);
+    loading_done(context);
     if (isolate->cell != NULL) {
         put_context_close(&isolate->scratch->out, isolate_tag(isolate, 0),
             &(struct msg_context_close){ .context = context->id });

@@ -148,23 +148,19 @@ deferred_free(gbx_deferred *deferred)
     free(deferred);
 }
 
-/* A settlement is a request of its own: the guest's code that waited for it runs then, within the
- * limits of the call that made the promise. Nobody waits for its end but the host's deadlines. */
-static gbx_future *
-settlement_new(const gbx_deferred *deferred)
+gbx_future *
+settlement_new(gbx_isolate *isolate, uint64_t wall_us, uint64_t cpu_us)
 {
-    gbx_future *future = future_new(deferred->isolate, FUTURE_SETTLEMENT);
+    gbx_future *future = future_new(isolate, FUTURE_SETTLEMENT);
 
     if (!future->finished) {
         future->nesting = 0; /* it runs when the guest's stack is empty, wherever we are */
-        future_limit(future, deferred->wall_us, deferred->cpu_us);
+        future_limit(future, wall_us, cpu_us);
     }
     return future;
 }
 
-/* Sends what was put. A settlement must not get lost: it goes out without a future if it must,
- * and the isolate ends if it cannot go out at all. */
-static void
+void
 settlement_send(gbx_isolate *isolate, gbx_future *future)
 {
     if (future->finished) {
@@ -201,7 +197,7 @@ gbx_deferred_resolve(gbx_deferred *deferred, const gbx_value *value)
     gbx_status status = GBX_OK;
 
     if (isolate->cell != NULL) {
-        gbx_future *future = settlement_new(deferred);
+        gbx_future *future = settlement_new(isolate, deferred->wall_us, deferred->cpu_us);
         put_settle(&isolate->scratch->out, (struct frame_tag){ .id = future->id },
             &(struct msg_settle){ .callback = deferred->id, .kind = ANSWER_VALUE });
         status = add_value(isolate, value);
@@ -220,8 +216,9 @@ gbx_deferred_reject(gbx_deferred *deferred, const char *name, const char *messag
     if (deferred == NULL)
         return;
     if (deferred->isolate->cell != NULL)
-        settle_with_error(
-            deferred->isolate, settlement_new(deferred), deferred->id, name, message);
+        settle_with_error(deferred->isolate,
+            settlement_new(deferred->isolate, deferred->wall_us, deferred->cpu_us),
+            deferred->id, name, message);
     deferred_free(deferred);
 }
 

@@ -234,6 +234,8 @@ struct gbx_isolate {
     struct table inspectors; /* gbx_inspector */
     struct table scripts;    /* gbx_script */
     struct references references;
+    struct table modules; /* gbx_module; the key is the cell's number */
+    uint32_t imports;     /* count: gbx_imports of this isolate */
 
     struct frame_reader reader;
     struct scratch *scratch; /* counted; frames are built in scratch->out */
@@ -429,12 +431,60 @@ void account_end(struct gbx_future *future);
 /* --- the rest -------------------------------------------------------------------------------
  */
 
+/* What a context imports with, and what it has imported (loader.c). */
+struct loading {
+    gbx_loader loader; /* NULL: none */
+    void *data;
+    bool told;                   /* the cell was told of one, so it may ask */
+    struct gbx_module **modules; /* owned; in order of their names */
+    size_t count, capacity;
+};
+
 struct gbx_context {
     struct gbx_isolate *isolate; /* counted, but for the isolate's own context */
     uint32_t id;                 /* the cell's number: 1 is the isolate's own */
     uint32_t slot;               /* in isolate->contexts; 0 for the isolate's own */
     bool lent; /* a fork's, that nobody has asked for: isolate is not counted */
+    struct loading loading;
 };
+
+/* A settlement, of a promise or an import, is a request of its own: the guest's code that waited
+ * for it runs then, within the limits of the call that made it. Nobody waits for its end but the
+ * host's deadlines. */
+struct gbx_future *settlement_new(
+    struct gbx_isolate *isolate, uint64_t wall_us, uint64_t cpu_us);
+/* Sends what was put. A settlement must not get lost: it goes out without a future if it must,
+ * and the isolate ends if it cannot go out at all. */
+void settlement_send(struct gbx_isolate *isolate, struct gbx_future *future);
+
+/* --- modules (module.c, loader.c) -----------------------------------------------------------
+ */
+
+struct gbx_module {
+    struct gbx_isolate *isolate; /* counted, but for those that a context keeps */
+    uint32_t context;
+    uint32_t id;
+    bool kept;  /* by its context */
+    char *name; /* owned */
+};
+
+/* Compiles; NULL: *future has failed already. `kept` by the context, which is the caller's to do.
+ * `options` have been read. */
+struct gbx_module *module_compile(struct gbx_context *context, struct span source,
+    const gbx_module_options *options, bool kept, struct gbx_future **future);
+/* Frees one that the cell knows nothing of, or whose context goes. */
+void module_free(struct gbx_module *module);
+gbx_status module_options_read(
+    const gbx_module_options *options, gbx_module_options *out, gbx_error *error);
+/* The context of that number; NULL: there is none. */
+struct gbx_context *context_find(struct gbx_isolate *isolate, uint32_t id);
+/* The module that the context keeps by that name, or NULL. */
+struct gbx_module *loading_find(const struct gbx_context *context, const char *name);
+/* The context goes, and with it what it keeps. */
+void loading_done(struct gbx_context *context);
+/* The cell asks for a module. NULL, or why it may not. */
+const char *import_asked(
+    struct gbx_isolate *isolate, uint32_t request, const struct msg_resolve *m);
 
 struct gbx_reference {
     struct held held;                      /* first: values may hold it */
@@ -472,6 +522,7 @@ gbx_status call_argument_put(struct gbx_isolate *isolate, const gbx_value *value
 /* The future of a request that runs code in `context`. */
 struct gbx_future *call_future(
     struct gbx_isolate *isolate, uint32_t context, const gbx_call_options *options);
+gbx_status path_check(const char *path, gbx_error *error);
 
 /* The cell's answer to a SCRIPT_COMPILE, which is taken: the end of its future. False: it may not
  * say that. */

@@ -55,6 +55,9 @@ isolate_free(gbx_isolate *isolate)
     table_done(&isolate->contexts);
     table_done(&isolate->inspectors);
     table_done(&isolate->scripts);
+    if (isolate->context != NULL)
+        loading_done(isolate->context);
+    table_done(&isolate->modules);
     frame_reader_done(&isolate->reader);
     scratch_unref(isolate->scratch);
     channel_unmap(&isolate->bell);
@@ -208,6 +211,7 @@ isolate_new(const gbx_isolate_options *options, struct scratch *scratch)
     isolate->contexts.max = CONTEXTS_MAX - 1;
     isolate->inspectors.max = SESSIONS_MAX;
     isolate->scripts.max = SCRIPTS_MAX;
+    isolate->modules.max = MODULES_MAX;
     isolate->scratch = scratch;
     scratch->refs++;
     isolate->last_out = &isolate->first_out;

@@ -331,6 +331,16 @@ on_forked(gbx_isolate *isolate, const struct frame *frame, const struct msg_fork
     return true;
 }
 
+static bool
+on_resolve(gbx_isolate *isolate, const struct frame *frame, const struct msg_resolve *m)
+{
+    const char *why = import_asked(isolate, frame->id, m);
+
+    if (why != NULL)
+        return broke(isolate, why);
+    return isolate->cell != NULL;
+}
+
 bool
 receive(gbx_isolate *isolate, const struct frame *frame)
 {
@@ -355,6 +365,7 @@ receive(gbx_isolate *isolate, const struct frame *frame)
         CASE(SNAPSHOT_PIECE, snapshot_piece)
         CASE(FORKED, forked)
         CASE(PAUSED, paused)
+        CASE(RESOLVE, resolve)
     default: /* the reader lets nothing else through */
         GBX_CHECK(frame->type == MESSAGE_PENDING);
         BODY(pending)

@@ -207,6 +207,7 @@ copy_context(const void *entry, void *data)
     *context = *(const gbx_context *)entry;
     context->isolate = binding->isolate;
     context->lent = true;
+    context->loading = (struct loading){ .loader = NULL };
     return context;
 }
 

@@ -57,6 +57,15 @@ enum answer_kind {
     ANSWER_KINDS
 };
 
+/* MODULE_COMPILE: what `source` is. The same numbers as the public ones and the engine's. */
+enum module_kind {
+    MODULE_SOURCE, /* of an ES module */
+    MODULE_JSON,
+    MODULE_WASM,
+    MODULE_VALUE, /* structured clone of an object whose properties are the exports */
+    MODULE_KINDS
+};
+
 /* One struct per message, named after it. Spans borrow from the body that was read. */
 #define F_u32(field)   uint32_t field;
 #define F_u64(field)   uint64_t field;
