@@ -62,8 +62,8 @@ become_cell(struct cell *cell)
 void
 twin_fork(struct cell *cell, uint32_t id)
 {
-    if (cell->nesting > 0 || cell->tasks.live > 0 || cell->callbacks.live > 0 ||
-        cell->snapshot_child != 0) {
+    /* A promise of the host's belongs to a task. */
+    if (cell->tasks.live > 0 || cell->snapshot_child != 0) {
         answer_failure(cell, id, GBX_EBUSY,
             "the isolate is not at rest: a call or a promise of the host is open, or a heap "
             "snapshot under way");
