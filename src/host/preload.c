@@ -267,11 +267,15 @@ gbx_template_isolate(gbx_template *template, const gbx_fork_options *options,
     for (int i = 0; i < OBTAIN_ATTEMPTS && status != GBX_OK; i++) {
         if (template->isolate->runtime == NULL)
             return fail(error, GBX_EDISPOSED, "the template's runtime has been closed");
+        /* Its end may not have been noticed, even when its own template's has. */
+        if (template->isolate->cell != NULL &&
+            has_ended(template->isolate->cell->pidfd, i == 0 ? 0 : OBTAIN_LOOK_MS))
+            isolate_ended(template->isolate);
         status = template->isolate->cell != NULL ? GBX_OK : warm_up(template, &mine);
         if (status != GBX_OK)
             break;
         status = gbx_isolate_fork(template->isolate, &o, out_isolate, &mine);
-        if (template->isolate->cell != NULL)
+        if (template->isolate->cell != NULL && status != GBX_ELOST)
             break;
     }
     if (status != GBX_OK)
