@@ -19,7 +19,14 @@ static const struct flag flags[] = {
         .letter = 'm',
         .kind = FLAG_BOOL,
         .offset = FIELD(module),
-        .help = "an ES module, whatever the file is called; it may not import yet" },
+        .help = "an ES module, whatever the file is called" },
+    { .name = "root",
+        .kind = FLAG_TEXT,
+        .value = "DIR",
+        .offset = FIELD(root),
+        .help = "let the program import the .js, .mjs, .json and .wasm files below DIR, by ./, "
+                "../ and / "
+                "paths; without this nothing can be imported" },
     { .name = "preload",
         .letter = 'r',
         .kind = FLAG_LIST,
@@ -221,6 +228,7 @@ const struct command command_run = {
                 "glovebox run --memory 64M --timeout 2s --cpu 1s untrusted.js\n"
                 "echo 'await 6 * 7' | glovebox run --json --module -\n"
                 "glovebox run -p --set page=@README.md -e 'page.split(/\\s+/).length'\n"
+                "glovebox run --root src src/main.mjs\n"
                 "glovebox run --heap-snapshot out.heapsnapshot program.js",
     .flags = flags,
     .run = run_main,

@@ -14,6 +14,7 @@ struct run_options {
     bool attached;
     bool background;
     const char *require;  /* --require; NULL: strict */
+    const char *root;     /* --root; NULL: nothing can be imported */
     const char *snapshot; /* --heap-snapshot; NULL: none */
     uint64_t memory_bytes;
     uint64_t stack_bytes;
@@ -50,6 +51,7 @@ struct run {
 
     gbx_runtime *runtime;
     gbx_isolate *isolate;
+    gbx_files *files;         /* of --root; NULL: none */
     uint64_t cpu_before_us;   /* the cell's, when the first script began */
     uint64_t started_us;      /* when the first script began; 0: not yet */
     uint64_t console_printed; /* bytes */
@@ -75,6 +77,14 @@ void run_free_inputs(struct run *run);
 /* Makes the cell, runs what there is to run, asks what it cost, takes the snapshot. */
 void run_execute(struct run *run);
 void run_close(struct run *run);
+
+/* --- run_modules.c ---------------------------------------------------------------------- */
+
+/* Gives the program the files of --root to import. An outcome. */
+int run_modules_open(struct run *run);
+/* Runs a module as the file of --root that it is; NULL if it is none of them. */
+gbx_future *run_module_import(
+    struct run *run, const struct source *source, const gbx_call_options *options);
 
 /* --- console.c -------------------------------------------------------------------------- */
 

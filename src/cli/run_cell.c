@@ -181,8 +181,10 @@ run_script(struct run *run, const struct source *source, bool module, bool wante
     options.timeout_us = left_of(o->timeout_us, wall_before);
     options.cpu_us = left_of(o->cpu_us, cpu_before);
     options.file = source->name;
-    gbx_future *future = gbx_context_eval(gbx_isolate_context(run->isolate),
-        (const char *)source->text.p, source->text.len, &options);
+    gbx_future *future = module ? run_module_import(run, source, &options) : NULL;
+    if (future == NULL)
+        future = gbx_context_eval(gbx_isolate_context(run->isolate),
+            (const char *)source->text.p, source->text.len, &options);
     gbx_status status = await(run, future, true, UINT64_MAX, &run->error);
     if (status == GBX_OK && wanted)
         run->result = gbx_future_take_value(future);
@@ -368,7 +370,8 @@ run_execute(struct run *run)
         run->outcome = outcome_of(status) == OUTCOME_SYSTEM ? OUTCOME_SYSTEM : OUTCOME_ENGINE;
         return;
     }
-    if (signals_caught() == 0)
+    run->outcome = run_modules_open(run);
+    if (run->outcome == OUTCOME_OK && signals_caught() == 0)
         run_scripts(run);
     if (run->outcome == OUTCOME_OK && signals_caught() != 0)
         run->outcome = interrupted(&run->error);
@@ -382,6 +385,7 @@ run_close(struct run *run)
 {
     gbx_isolate_close(run->isolate);
     gbx_runtime_close(run->runtime);
+    gbx_files_close(run->files);
     gbx_value_free(run->thrown);
     gbx_value_free(run->result);
     gbx_value_free(run->costs.heap);

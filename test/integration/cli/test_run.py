@@ -64,8 +64,31 @@ def test_modules_by_name_and_by_flag():
     js(code, '-m').is_like(0, '7 undefined\n')
 
 
-def test_an_import_says_that_it_cannot():
-    js('import "x"', '--module').is_like(1, '', '...imports are not supported here')
+def test_an_import_without_a_root_says_that_it_cannot():
+    js('import "./x.mjs"', '--module').is_like(1, '', '...imports are not supported here')
+
+
+def test_imports_come_from_below_the_root():
+    with Place(main__mjs='import { b } from "./lib/b.mjs"; import c from "/c.json" with { type: "json" }; '
+                         'console.log(b, c.n, (await import("./lib/b.mjs")).b, import.meta.url)',
+               c__json='{ "n": 5 }', outside__mjs='export default 1') as place:
+        (place.path / 'lib').mkdir()
+        place.before.append('lib')
+        place.before.sort()
+        (place.path / 'lib/b.mjs').write_text('import "../c.json" with { type: "json" }; export const b = 7')
+        place.run('run', '--root', '.', 'main.mjs').is_like(0, '7 5 7 main.mjs\n')
+        place.run('run', '--root', '.', '-e', 'import("./lib/b.mjs").then(m => console.log(m.b))').is_like(0, '7\n')
+        (place.path / 'lib/up.mjs').write_text('import "../outside.mjs"')
+        (place.path / 'lib/link.mjs').symlink_to('../outside.mjs')
+        for code in ('import "./up.mjs"', 'import "./link.mjs"', 'import "./none.mjs"', 'import "fs"'):
+            ended = place.run('run', '--root', 'lib', '-m', '-e', code)
+            ended.is_like(1, '', '...Error')
+            assert str(place.path) not in ended.err, ended.err
+
+
+def test_a_root_that_is_none_is_named():
+    ended = js('1', '--root', '/nowhere')
+    ended.is_like(3, '', '...--root /nowhere')
 
 
 def test_promises_are_awaited():
