@@ -233,7 +233,7 @@ function(gbx_callback *callback, void *data)
     const gbx_value *argument = gbx_callback_argument(callback, 0);
 
     GBX_CHECK(gbx_callback_isolate(callback) == f.isolate || f.isolate == NULL);
-    switch (what % 7) {
+    switch (what % 8) {
     case 0:
         return GBX_OK;
     case 1:
@@ -242,6 +242,8 @@ function(gbx_callback *callback, void *data)
         return gbx_callback_throw(callback, "TypeError", "no");
     case 3:
         return deferreds[0] == NULL ? gbx_callback_defer(callback, &deferreds[0]) : GBX_EBUSY;
+    case 7:
+        return deferreds[0] == NULL ? gbx_callback_block(callback, &deferreds[0]) : GBX_EBUSY;
     case 4:
         wait_shortly(0);
         return GBX_OK;
@@ -277,7 +279,7 @@ use_reference(uint32_t which, const gbx_call_options *options)
 static void
 ask(uint32_t which)
 {
-    static const char modes[] = "\0\1\2\3\4\5\6";
+    static const char modes[] = "\0\1\2\3\4\5\6\7";
     gbx_call_options options = GBX_CALL_OPTIONS_INIT;
     gbx_context *context = contexts[which / 16 % SLOTS];
 

@@ -10,12 +10,12 @@ extern "C" {
 
 /* One call of a host function by the guest, while the function runs. */
 typedef struct gbx_callback gbx_callback;
-/* A promise that the guest got as the answer, to be settled later. */
+/* An answer that comes later: the guest has a promise meanwhile, or waits. */
 typedef struct gbx_deferred gbx_deferred;
 
 /* A host function. The guest waits for it; CPU budgets rest meanwhile, deadlines don't. It
- * answers with one of gbx_callback_return(), _throw() and _defer() and returns GBX_OK; with
- * none of them the guest gets undefined. Any other status throws an Error in the guest, and if
+ * answers with one of gbx_callback_return(), _throw(), _defer() and _block() and returns GBX_OK;
+ * with none of them the guest gets undefined. Any other status throws an Error in the guest, and if
  * nothing catches it there, the guest's call ends with GBX_EHOST. It may use the isolate, also
  * wait for other calls into it, and close it. */
 typedef gbx_status (*gbx_function)(gbx_callback *callback, void *data);
@@ -31,6 +31,39 @@ typedef gbx_status (*gbx_function)(gbx_callback *callback, void *data);
  */
 GBX_API GBX_NODROP gbx_future *gbx_context_set_function(GBX_BORROW gbx_context *context,
     GBX_BORROW const char *path, gbx_function function, GBX_BORROW void *data);
+
+enum gbx_function_flags {
+    /* The guest does not wait: it gets undefined at once, and goes on. A guest that calls faster
+     * than the host takes in waits for room. The function cannot answer, what it returns is
+     * dropped, and it may not wait for its own isolate: that answers GBX_EINVAL. */
+    GBX_FUNCTION_POST = 1,
+    /* Arguments that are functions arrive as values of kind GBX_REFERENCE; else a guest that
+     * passes one gets a DataCloneError. */
+    GBX_FUNCTION_REFERENCES = 2,
+};
+
+/* One of the functions of gbx_context_set_functions(). Fields are only ever appended. */
+typedef struct gbx_function_entry {
+    uint32_t size;         /* sizeof(gbx_function_entry); the same in all of an array */
+    uint32_t flags;        /* set of enum gbx_function_flags */
+    const char *path;      /* as in gbx_context_set_function() */
+    gbx_function function; /* likewise */
+    void *data;            /* likewise */
+} gbx_function_entry;
+
+/**
+ * Gives the guest any number of host functions at once: one message, one round trip.
+ *
+ * Objects on the way that do not exist are made: "fs.promises.read" needs nothing but this.
+ *
+ * @param path     what the paths of the entries begin from, NUL-terminated; NULL: the global
+ *                 object.
+ * @param entries  `count` of them, copied; 1 to 4096.
+ * @return a future of undefined. GBX_EINVAL, GBX_ELIMIT: none of them is there.
+ * @threads one at a time.   @since 0.1
+ */
+GBX_API GBX_NODROP gbx_future *gbx_context_set_functions(GBX_BORROW gbx_context *context,
+    GBX_BORROW const char *path, GBX_BORROW const gbx_function_entry *entries, size_t count);
 
 /** The isolate whose guest calls. @threads one at a time. @since 0.1 */
 GBX_API gbx_isolate *gbx_callback_isolate(GBX_BORROW const gbx_callback *callback);
@@ -81,7 +114,38 @@ GBX_API GBX_NODROP gbx_status gbx_callback_defer(
     GBX_BORROW gbx_callback *callback, GBX_OWN gbx_deferred **out_deferred);
 
 /**
- * Resolves the promise with a value and frees `deferred`, also on failure.
+ * Answers later, and has the guest wait until then: for it, the call is a synchronous one.
+ *
+ * Its thread waits, and serves what the host asks of the isolate meanwhile, inside of the deadline
+ * of the call that waits; promises rest, since that call's code is on the stack. The last that
+ * began to wait goes on first. A wait for a future that cannot end because everything waits for
+ * answers, without a deadline, answers GBX_EINVAL.
+ *
+ * @param out_deferred  the caller settles it, once; set only on GBX_OK.
+ * @return GBX_OK; GBX_EINVAL if it was answered already; GBX_ENOMEM.
+ * @threads one at a time.   @since 0.1
+ */
+GBX_API GBX_NODROP gbx_status gbx_callback_block(
+    GBX_BORROW gbx_callback *callback, GBX_OWN gbx_deferred **out_deferred);
+
+/* Called once: nobody in the guest waits for this answer any more. It may settle, and so free,
+ * `deferred`. */
+typedef void (*gbx_cancel_callback)(gbx_deferred *deferred, void *data);
+
+/**
+ * Has `callback` called when the guest's call is stopped (by its deadline, its CPU budget, the
+ * host), or its context or isolate ends, before the answer has come; at once if that has happened.
+ *
+ * @param callback  replaces an earlier one; NULL removes it.
+ * @param data      handed to it.
+ * @threads one at a time.   @since 0.1
+ */
+GBX_API void gbx_deferred_on_cancel(
+    GBX_BORROW gbx_deferred *deferred, gbx_cancel_callback callback, GBX_BORROW void *data);
+
+/**
+ * Resolves the promise with a value, or returns it to a guest that waits, and frees `deferred`,
+ * also on failure.
  *
  * When the isolate has died meanwhile, or the guest's call was stopped, nothing happens.
  *
@@ -93,7 +157,8 @@ GBX_API gbx_status gbx_deferred_resolve(
     GBX_OWN gbx_deferred *deferred, GBX_BORROW const gbx_value *value);
 
 /**
- * Rejects the promise with an Error and frees `deferred`. NULL is fine.
+ * Rejects the promise with an Error, or throws it in a guest that waits, and frees `deferred`. NULL
+ * is fine.
  *
  * @param name     as in gbx_callback_throw(), like `message`.
  * @threads one at a time.   @since 0.1

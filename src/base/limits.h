@@ -88,6 +88,8 @@
  * gone idle should not keep what its guest could free. */
 #define REFERENCES_BATCH   64
 #define REFERENCES_WAIT_US 10000
+/* Lists that open answers are found in, by number. */
+#define DEFERRED_BUCKETS   64
 /* Host promises that one guest may have open. */
 #define PROMISES_MAX       (64 * 1024)
 /* Modules that the host holds in one isolate, each some 150 bytes for it. Imports that a guest may

@@ -28,6 +28,13 @@ answer_failure(struct cell *cell, uint32_t id, gbx_status status, const char *me
 }
 
 void
+answer_cancelled(struct cell *cell, uint32_t id)
+{
+    put_cancelled(&cell->out, cell_tag(cell, 0), &(struct msg_cancelled){ .callback = id });
+    link_send(cell);
+}
+
+void
 answer_stopped(struct cell *cell, struct task *task)
 {
     struct msg_failure failure = { .status = (uint32_t)-task->stopped,
@@ -40,6 +47,7 @@ answer_stopped(struct cell *cell, struct task *task)
     put_failure(&cell->out, cell_tag(cell, task->id), &failure);
     link_send(cell);
     task->answered = true;
+    task_cancel(cell, task);
     task_unref(cell, task);
 }
 

@@ -61,7 +61,8 @@ struct cell {
     struct buf value; /* results are encoded here; between calls, kept while the cell is busy */
     struct buf out;   /* frames are built here */
     struct spinner spinner;
-    uint32_t nesting;       /* host functions that the guest waits for, now */
+    uint32_t nesting;       /* host functions that the guest waits for, and that run */
+    uint32_t blocked;       /* those that have returned and answer later */
     struct task *current;   /* the innermost task on the stack; NULL: idle */
     bool running;           /* its code runs, under the watchdog; false: it waits */
     struct table tasks;     /* struct task */
@@ -175,6 +176,8 @@ cell_tag(const struct cell *cell, uint32_t id)
 /* Answers `task` with what came of it, unless that is still open. */
 void task_finish(struct cell *cell, struct task *task, const struct engine_outcome *out);
 void answer_failure(struct cell *cell, uint32_t id, gbx_status status, const char *message);
+/* Nobody waits for the answer to callback `id` any more. */
+void answer_cancelled(struct cell *cell, uint32_t id);
 /* Answers a request that has no result. */
 void answer_done(struct cell *cell, uint32_t id);
 /* The isolate went past its memory limit: it ends now, whatever the code answered. */
@@ -203,6 +206,8 @@ gbx_status task_check(struct cell *cell, struct task *task);
 void task_look(struct cell *cell);
 /* Answers a stopped task that waits for a promise; that is then nobody's. */
 void task_end(struct cell *cell, struct task *task);
+/* Tells the host that nobody waits any more for what it promised the task, and forgets it. */
+void task_cancel(struct cell *cell, struct task *task);
 /* Ends the tasks of a context that wait for a promise. */
 void task_drop_context(struct cell *cell, uint32_t context);
 /* True if the host waits for the answer of any. */

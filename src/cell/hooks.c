@@ -8,16 +8,33 @@
 
 /* --- host functions --------------------------------------------------------------------- */
 
+/* The host function has returned and answers later: what the host sends meanwhile comes from
+ * outside of it, and may run. */
+static bool
+is_block(const struct queued *q)
+{
+    struct msg_answer m;
+
+    return get_answer(q->frame.body, &m) == GBX_OK && m.kind == ANSWER_BLOCK;
+}
+
 /* Waits for the host's ANSWER to callback `id`; nested requests are served meanwhile. NULL: the
  * task was stopped. */
 static struct queued *
-await_answer(struct cell *cell, struct task *task, uint32_t id)
+await_answer(struct cell *cell, struct task *task, uint32_t id, bool *blocked)
 {
     while (task_check(cell, task) == GBX_OK) {
         cell->awaited = id;
         struct queued *q = link_next(cell, task_next_ns(cell));
-        if (q != NULL && q->frame.type == MESSAGE_ANSWER && q->frame.id == id)
-            return q;
+        if (q != NULL && q->frame.type == MESSAGE_ANSWER && q->frame.id == id) {
+            if (!is_block(q))
+                return q;
+            *blocked = true;
+            cell->nesting--;
+            cell->blocked++;
+            queued_free(cell, q);
+            continue;
+        }
         if (q != NULL) {
             serve(cell, q);
             queued_free(cell, q);
@@ -59,27 +76,46 @@ on_call_host(void *data, uint32_t function, uint32_t count, struct span argument
     *answer = (struct engine_answer){ .kind = ENGINE_ANSWER_THROW,
         .name = span_text("RangeError"),
         .message = span_text("too many host functions are under way") };
-    if (task == NULL || cell->nesting >= NESTING_MAX ||
+    answer->unsent = true;
+    if (task == NULL || cell->nesting + cell->blocked >= NESTING_MAX ||
         (id = table_add(&cell->callbacks, task)) == 0)
         return;
+    bool blocked = false;
     task->refs++;
     task_rest(cell); /* the host works now: our CPU budget rests */
-    if (task_check(cell, task) == GBX_OK) {
+    bool sent = task_check(cell, task) == GBX_OK;
+    if (sent) {
         put_callback(&cell->out, cell_tag(cell, id),
             &(struct msg_callback){
                 .function = function, .count = count, .arguments = arguments });
         link_send(cell);
     }
     cell->nesting++;
-    struct queued *q = await_answer(cell, task, id);
-    cell->nesting--;
+    struct queued *q = await_answer(cell, task, id, &blocked);
+    if (blocked)
+        cell->blocked--;
+    else
+        cell->nesting--;
     cell->awaited = awaited;
     take_answer(cell, q, id, answer);
+    answer->unsent = !sent;
+    if (q == NULL && blocked)
+        answer_cancelled(cell, id);
     if (answer->kind != ENGINE_ANSWER_PROMISE) {
         (void)table_remove(&cell->callbacks, id);
         task->refs--; /* never the last: its own answer is open, or a promise is */
     }
     task_resume(cell);
+}
+
+static void
+on_post_host(void *data, uint32_t function, uint32_t count, struct span arguments)
+{
+    struct cell *cell = data;
+
+    put_callback(&cell->out, cell_tag(cell, 0),
+        &(struct msg_callback){ .function = function, .count = count, .arguments = arguments });
+    link_send(cell);
 }
 
 /* --- the rest ---------------------------------------------------------------------------- */
@@ -213,6 +249,7 @@ on_keep(void *data, const void *p)
 
 const struct engine_hooks cell_hooks = {
     .call_host = on_call_host,
+    .post_host = on_post_host,
     .settled = on_settled,
     .console = on_console,
     .interrupt = on_interrupt,

@@ -128,7 +128,7 @@ may_run(const struct cell *cell, const struct frame *frame)
     if (frame->type == MESSAGE_ANSWER)
         return frame->id == cell->awaited || table_get(&cell->callbacks, frame->id) == NULL;
     if (frame->type == MESSAGE_SETTLE || frame->type == MESSAGE_RESOLVED)
-        return cell->nesting == 0;
+        return cell->nesting == 0 && cell->blocked == 0;
     return frame->nesting >= cell->nesting || frame->type == MESSAGE_CONTEXT_OPEN ||
            is_urgent(frame);
 }

@@ -136,6 +136,19 @@ serve_set_function(struct cell *cell, const struct queued *q, const struct msg_s
 }
 
 static void
+serve_set_functions(
+    struct cell *cell, const struct queued *q, const struct msg_set_functions *m)
+{
+    struct engine_outcome out;
+    struct task *task = serve_begin(cell, q, m->context, PUMP_WALL_US, 0, &out);
+
+    if (task == NULL)
+        return;
+    engine_set_functions(m->context, m->path, m->count, m->functions, &out);
+    serve_end(cell, task, &out);
+}
+
+static void
 serve_settle(struct cell *cell, const struct queued *q, const struct msg_settle *m)
 {
     uint32_t id = m->callback;
@@ -317,8 +330,12 @@ serve_order(struct cell *cell, const struct frame *frame)
         engine_loader(m.context, m.asks != 0);
         break;
     }
-    default: /* an ANSWER that nobody waits for any more */
+    default: { /* an ANSWER that nobody waits for any more */
+        DECODE(answer, frame);
+        if (m.kind == ANSWER_PROMISE || m.kind == ANSWER_BLOCK)
+            answer_cancelled(cell, frame->id);
         break;
+    }
     }
 }
 
@@ -344,6 +361,7 @@ serve(struct cell *cell, const struct queued *q)
         CASE(GET, get)
         CASE(SET, set)
         CASE(SET_FUNCTION, set_function)
+        CASE(SET_FUNCTIONS, set_functions)
         CASE(SETTLE, settle)
         CASE(CONTEXT_OPEN, context_open)
         CASE(CLOSURE, closure)

@@ -153,9 +153,30 @@ task_check(struct cell *cell, struct task *task)
 void
 task_end(struct cell *cell, struct task *task)
 {
-    if (task->answered || task->on_stack)
+    if (task->on_stack)
         return;
-    answer_stopped(cell, task);
+    if (!task->answered)
+        answer_stopped(cell, task);
+    else
+        task_cancel(cell, task);
+}
+
+void
+task_cancel(struct cell *cell, struct task *task)
+{
+    uint32_t cursor = 0, id, open = task->refs;
+    const void *entry;
+
+    /* One of its references is the caller's. */
+    while (open > 0 && (entry = table_next(&cell->callbacks, &cursor, &id)) != NULL) {
+        if (entry != task)
+            continue;
+        (void)table_remove(&cell->callbacks, id);
+        engine_promise_drop(id);
+        answer_cancelled(cell, id);
+        open--;
+        task_unref(cell, task);
+    }
 }
 
 static void

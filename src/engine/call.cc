@@ -478,7 +478,7 @@ make_function(v8::Local<v8::Context> context, const void *from)
 {
     v8::Local<v8::Function> function;
 
-    if (!host_function(context, *static_cast<const uint32_t *>(from)).ToLocal(&function))
+    if (!host_function(context, *static_cast<const uint32_t *>(from), 0).ToLocal(&function))
         return v8::MaybeLocal<v8::Value>();
     return function;
 }

@@ -230,6 +230,16 @@ clone_write(v8::Local<v8::Context> context, v8::Local<v8::Value> value, struct b
     return write_any(context, value, out);
 }
 
+void
+clone_write_reference(uint32_t reference, enum engine_typeof type, struct buf *out)
+{
+    uint8_t bytes[11] = { HOST_OBJECT_REFERENCE };
+    size_t n = 1 + varint_put(bytes + 1, reference);
+
+    bytes[n++] = static_cast<uint8_t>(type);
+    (void)write_tagged(out, HOST_OBJECT_TAG, bytes, n);
+}
+
 /* --- reading -------------------------------------------------------------------------- */
 
 /* A varint that fills `bytes` exactly. */

@@ -106,6 +106,7 @@ struct engine_answer {
     struct span bytes;         /* empty: undefined; borrowed until the next call of the hook */
     struct span name, message; /* UTF-8, borrowed likewise */
     uint32_t promise;          /* the caller's id, not 0 */
+    bool unsent;               /* the host has not been asked */
 };
 
 struct bytes;
@@ -143,6 +144,8 @@ struct engine_hooks {
      * `referrer` may be empty. Answers a number for it; 0: too many are open. */
     uint32_t (*resolve)(void *cell, uint32_t context, struct span type, struct span specifier,
         struct span referrer);
+    /* As call_host, of a function that the guest does not wait for. */
+    void (*post_host)(void *cell, uint32_t function, uint32_t count, struct span arguments);
 };
 
 struct engine_config {
@@ -217,6 +220,14 @@ void engine_script_run(uint32_t context, uint32_t script, uint32_t call, uint32_
     struct engine_outcome *out);
 /* Unknown numbers are ignored. */
 void engine_script_free(uint32_t script);
+enum engine_function_flags {
+    ENGINE_FUNCTION_POST = 1,      /* the guest does not wait: hooks.post_host */
+    ENGINE_FUNCTION_REFERENCES = 2 /* arguments that are functions go by reference */
+};
+/* Sets paths below `path` to host functions, making the objects on the way. `functions`: `count`
+ * items, each with its length like arguments: u32 function, u32 flags, path. */
+void engine_set_functions(uint32_t context, struct span path, uint32_t count,
+    struct span functions, struct engine_outcome *out);
 /* Settles a promise of ENGINE_ANSWER_PROMISE and runs microtasks. `answer` is VALUE or THROW.
  * False: no such promise (already settled, or context gone). */
 bool engine_settle(uint32_t promise, const struct engine_answer *answer);

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 
 #include <unordered_map>
+#include <vector>
 
 struct host_promise {
     uint32_t context;
@@ -122,38 +123,88 @@ answer_take(v8::Local<v8::Context> context, const struct engine_answer *answer,
     }
 }
 
+/* The number of a function, and its flags above. */
+static const double FLAGS_UNIT = 4294967296.0;
+
+/* A function of the guest goes as a reference: its record is the whole clone. */
+static bool
+function_write(v8::Local<v8::Context> context, v8::Local<v8::Value> function, struct buf *out,
+    std::vector<uint32_t> &made)
+{
+    uint32_t reference = reference_new(context_id(context), function);
+
+    if (reference == 0) {
+        eng.isolate->ThrowException(
+            v8::Exception::RangeError(text_of("the host holds too many references")));
+        return false;
+    }
+    made.push_back(reference);
+    size_t at = out->len;
+    buf_u32(out, 0);
+    clone_write_reference(reference, ENGINE_TYPEOF_FUNCTION, out);
+    if (out->failed) {
+        eng.isolate->ThrowException(
+            v8::Exception::RangeError(text_of("the arguments of a host function are too big")));
+        return false;
+    }
+    auto size = static_cast<uint32_t>(out->len - at - 4);
+    memcpy(out->p + at, &size, sizeof size);
+    return true;
+}
+
+/* All arguments. References that were made for them are listed, to be dropped unless they go. */
+static bool
+arguments_write(v8::Local<v8::Context> context, const v8::FunctionCallbackInfo<v8::Value> &info,
+    uint32_t flags, struct buf *out, std::vector<uint32_t> &made)
+{
+    if (info.Length() > ARGUMENTS_MAX) {
+        eng.isolate->ThrowException(v8::Exception::RangeError(
+            text_of("a host function was called with too many arguments")));
+        return false;
+    }
+    for (int i = 0; i < info.Length(); i++) {
+        bool refers = (flags & ENGINE_FUNCTION_REFERENCES) != 0 && info[i]->IsFunction();
+        if (!(refers ? function_write(context, info[i], out, made)
+                     : argument_write(context, info[i], out)))
+            return false;
+    }
+    return true;
+}
+
 static void
 called(const v8::FunctionCallbackInfo<v8::Value> &info)
 {
     v8::Local<v8::Context> context = eng.isolate->GetCurrentContext();
-    uint32_t function = info.Data().As<v8::Uint32>()->Value();
+    double packed = info.Data().As<v8::Number>()->Value();
+    auto flags = static_cast<uint32_t>(packed / FLAGS_UNIT);
+    auto function = static_cast<uint32_t>(packed - flags * FLAGS_UNIT);
     auto count = static_cast<uint32_t>(info.Length());
     struct engine_answer answer = {};
+    std::vector<uint32_t> made;
     argument_buffer arguments;
 
     if (eng.still > 0) { /* as V8 does for the guest's own code; see stillness */
         eng.isolate->ThrowException(text_of("no accessors"));
         return;
     }
-    if (count > ARGUMENTS_MAX) {
-        eng.isolate->ThrowException(v8::Exception::RangeError(
-            text_of("a host function was called with too many arguments")));
-        return;
+    bool sent = arguments_write(context, info, flags, arguments.get(), made) &&
+                eng.hooks.call_host != nullptr && !eng.isolate->IsExecutionTerminating();
+    if (sent && (flags & ENGINE_FUNCTION_POST) != 0) {
+        eng.hooks.post_host(eng.cell, function, count, buf_span(arguments.get()));
+    } else if (sent) {
+        eng.hooks.call_host(eng.cell, function, count, buf_span(arguments.get()), &answer);
+        answer_take(context, &answer, info.GetReturnValue());
+        sent = !answer.unsent;
     }
-    for (uint32_t i = 0; i < count; i++)
-        if (!argument_write(context, info[static_cast<int>(i)], arguments.get()))
-            return;
-    if (eng.hooks.call_host == nullptr || eng.isolate->IsExecutionTerminating())
-        return;
-    eng.hooks.call_host(eng.cell, function, count, buf_span(arguments.get()), &answer);
-    answer_take(context, &answer, info.GetReturnValue());
+    for (size_t i = 0; i < made.size() && !sent; i++)
+        engine_reference_free(made[i]);
 }
 
 v8::MaybeLocal<v8::Function>
-host_function(v8::Local<v8::Context> context, uint32_t function)
+host_function(v8::Local<v8::Context> context, uint32_t function, uint32_t flags)
 {
     return v8::Function::New(context, called,
-        v8::Integer::NewFromUnsigned(eng.isolate, function), 0,
+        v8::Number::New(eng.isolate, function + flags * FLAGS_UNIT), 0,
         v8::ConstructorBehavior::kThrow);
 }
 

@@ -175,7 +175,8 @@ void references_forget(void);
 /* --- host.cc -------------------------------------------------------------------------- */
 
 /* A guest's function that calls the host's `function`. */
-v8::MaybeLocal<v8::Function> host_function(v8::Local<v8::Context> context, uint32_t function);
+v8::MaybeLocal<v8::Function> host_function(
+    v8::Local<v8::Context> context, uint32_t function, uint32_t flags);
 void host_forget_context(uint32_t id);
 
 /* --- arena.cc ------------------------------------------------------------------------- */
@@ -200,6 +201,8 @@ enum clone_end {
 /* Appends the structured clone of `value` to `out`. Guest code may run: getters, proxies. */
 enum clone_end clone_write(
     v8::Local<v8::Context> context, v8::Local<v8::Value> value, struct buf *out);
+/* The clone of a value that goes by reference. */
+void clone_write_reference(uint32_t reference, enum engine_typeof type, struct buf *out);
 /* A value from its clone. Empty: an exception is pending, or the bytes are no clone. */
 v8::MaybeLocal<v8::Value> clone_read(v8::Local<v8::Context> context, struct span bytes);
 /* attach.cc: takes the buffers that came with a clone, and leaves the clone in `bytes`. False: an

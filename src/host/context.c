@@ -324,6 +324,7 @@ gbx_context_close(gbx_context *context)
             free(table_remove(&isolate->functions, id));
     references_forget_context(isolate, context->id);
     loading_done(context);
+    deferreds_cancel(isolate, context->id);
     if (isolate->cell != NULL) {
         put_context_close(&isolate->scratch->out, isolate_tag(isolate, 0),
             &(struct msg_context_close){ .context = context->id });

@@ -165,6 +165,8 @@ isolate_enforce(gbx_isolate *isolate, uint64_t now)
         return isolate->next_kill_us;
     if (isolate->paused_at_us != 0)
         return isolate->next_kill_us = now + STOP_KILL_US;
+    if (isolate->posting) /* an answer may have come that is not taken in now */
+        return isolate->next_kill_us = now + STOP_STARVED_LOOK_US;
     isolate_take_last(isolate); /* an answer that has come counts */
     while (isolate->cell != NULL &&
            (future = table_next(&isolate->futures, &cursor, &id)) != NULL) {

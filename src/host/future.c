@@ -139,14 +139,46 @@ future_yields(gbx_future *future)
     line_leave(future);
 }
 
+void
+future_steps_aside(gbx_future *future)
+{
+    line_leave(future);
+}
+
+/* The guest waits for the host, and so do all requests: none of them can go on by itself, and
+ * none has a deadline that ends the wait. Only this thread could settle what they wait for. */
+static bool
+is_deadlocked(const gbx_isolate *isolate)
+{
+    uint32_t cursor = 0, id;
+    uint64_t top = deferreds_top(isolate);
+    const gbx_future *future;
+
+    while ((future = table_next(&isolate->futures, &cursor, &id)) != NULL) {
+        /* One that was settled waits for those that are above it on the guest's stack. */
+        bool blocked = future->block != 0 && future->block <= top;
+        bool waits = blocked || future->promised || future->kind == FUTURE_SETTLEMENT ||
+                     future->kind == FUTURE_LOCAL || future->nesting < isolate->nesting;
+        if (!waits || (blocked && future->wall_us != 0))
+            return false;
+    }
+    return true;
+}
+
 bool
 future_is_stuck(const gbx_future *future)
 {
-    uint32_t nesting = future->isolate->nesting;
+    const gbx_isolate *isolate = future->isolate;
+    uint32_t nesting = isolate->nesting;
 
-    if (future->urgent || nesting == 0)
+    if (isolate->posting)
+        return true;
+    if (future->urgent)
         return false;
-    return future->nesting < nesting || (future->nesting == nesting && future->promised);
+    if (nesting > 0 &&
+        (future->nesting < nesting || (future->nesting == nesting && future->promised)))
+        return true;
+    return isolate->blocked > 0 && is_deadlocked(isolate);
 }
 
 /* --- the end ---------------------------------------------------------------------------- */
@@ -261,7 +293,9 @@ gbx_future_wait(gbx_future *future, int64_t timeout_us, gbx_error *error)
     gbx_status status = gbx_future_status(future, error);
     if (status == GBX_EBUSY && future_is_stuck(future))
         status = fail(error, GBX_EINVAL,
-            "the call cannot end before the host function has returned that waits for it");
+            "the call cannot end before the host function has returned that waits for it, or "
+            "before "
+            "what the guest waits for has been settled");
     if (future->freed)
         gbx_future_free(future);
     return status;

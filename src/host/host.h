@@ -9,6 +9,8 @@
  *
  * Lifetimes: public objects are counted. An isolate lives as long as anything refers to it, so
  * contexts, futures and sessions may be closed in any order; `cell` is NULL once it is dead.
+ *
+ * over 600 lines: the one place that says what there is and who owns it.
  */
 #ifndef HOST_HOST_H
 #define HOST_HOST_H
@@ -236,6 +238,10 @@ struct gbx_isolate {
     struct references references;
     struct table modules; /* gbx_module; the key is the cell's number */
     uint32_t imports;     /* count: gbx_imports of this isolate */
+    struct gbx_deferred *deferreds[DEFERRED_BUCKETS]; /* open, by callback id */
+    uint32_t blocked; /* of them, those for which the guest waits */
+    uint64_t blocks;  /* how many there were */
+    bool posting;     /* a function runs that nobody waits for: nothing is taken in meanwhile */
 
     struct frame_reader reader;
     struct scratch *scratch; /* counted; frames are built in scratch->out */
@@ -362,6 +368,7 @@ struct gbx_future {
     bool terminated;   /* the host's deadline is that of a termination */
     uint32_t stops;    /* terminations that came before it */
     bool promised;     /* it waits for a promise of the guest */
+    uint64_t block;    /* the last host function that made it wait, by gbx_deferred.block */
     uint32_t context;  /* that it runs code in; 0: none */
     bool urgent;       /* answered at any time: takes no turn */
     bool freed;        /* by its owner, while waits for it are on the stack */
@@ -403,7 +410,10 @@ const struct gbx_future *future_running(const struct gbx_isolate *isolate);
 bool future_has_begun(const struct gbx_future *future);
 /* It waits for a promise, and lets the next one in line begin. */
 void future_yields(struct gbx_future *future);
-/* It cannot finish before the host function has returned that waits for it. */
+/* It waits for a host function, and lets the next one in line begin. */
+void future_steps_aside(struct gbx_future *future);
+/* It cannot finish before the host function has returned that waits for it, or before what the
+ * guest waits for has been settled. */
 bool future_is_stuck(const struct gbx_future *future);
 
 /* --- deadlines (deadline.c) -----------------------------------------------------------------
@@ -496,9 +506,33 @@ struct gbx_reference {
     uint8_t type;                          /* enum gbx_typeof */
 };
 
+struct gbx_callback {
+    struct gbx_isolate *isolate;
+    uint32_t id;           /* the cell's; 0: nobody waits */
+    gbx_value **arguments; /* borrowed */
+    size_t count;
+    uint64_t wall_us, cpu_us; /* limits of the call that it is part of */
+    uint32_t running;         /* the request whose code calls; 0: unknown */
+    uint32_t context;         /* of the function */
+    bool answered;
+};
+
+struct gbx_deferred {
+    struct gbx_isolate *isolate;          /* counted */
+    struct gbx_deferred *previous, *next; /* in isolate->deferreds, until it has ended */
+    uint32_t id;                          /* of the callback */
+    uint64_t wall_us, cpu_us;             /* limits of the call that made it */
+    uint32_t context;                     /* of the function */
+    uint64_t block; /* the guest waits: how many did before; 0: a promise */
+    bool ended;     /* nobody in the guest waits any more */
+    gbx_cancel_callback on_cancel;
+    void *data;
+};
+
 struct function {
     gbx_function call;
     void *data;
+    uint32_t flags;   /* enum gbx_function_flags */
     uint32_t context; /* closed with it */
     char name[64];
 };
@@ -532,6 +566,21 @@ bool script_cached(struct gbx_future *future, gbx_value *value);
 /* Runs the host function that a CALLBACK asks for and sends its ANSWER. */
 void function_call(struct gbx_isolate *isolate, uint32_t callback, struct function *function,
     gbx_value **arguments, size_t count);
+/* The same of a function that nobody waits for. */
+void function_post(struct gbx_isolate *isolate, struct function *function,
+    gbx_value **arguments, size_t count);
+/* ANSWERs of callback `id`. answer_add_value() appends the value that the message just put ends
+ * with, or takes the message back; NULL: undefined. */
+void answer_send(struct gbx_isolate *isolate, uint32_t id, uint32_t kind, const char *name,
+    const char *message);
+gbx_status answer_send_value(struct gbx_isolate *isolate, uint32_t id, const gbx_value *value);
+gbx_status answer_add_value(struct gbx_isolate *isolate, const gbx_value *value);
+/* Nobody in the guest waits for callback `id` any more; for any of a context, or (0) of all
+ * (deferred.c). Calls back. */
+void deferred_cancelled(struct gbx_isolate *isolate, uint32_t id);
+void deferreds_cancel(struct gbx_isolate *isolate, uint32_t context);
+/* The last that the guest waits for, by its `block`. */
+uint64_t deferreds_top(const struct gbx_isolate *isolate);
 /* ... or sends an error in its place. */
 void function_refused(
     struct gbx_isolate *isolate, uint32_t callback, const char *name, const char *message);

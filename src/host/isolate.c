@@ -114,6 +114,7 @@ conclude(gbx_isolate *isolate)
     isolate->has_died = true;
     drop_cell(isolate);
     isolate_finish_all(isolate, isolate->death.status, &error);
+    deferreds_cancel(isolate, 0);
     if (isolate->options.on_death != NULL && !isolate->closed)
         isolate->options.on_death(isolate, isolate->options.data);
     isolate_unref(isolate);
@@ -158,6 +159,7 @@ isolate_leave(gbx_isolate *isolate)
     if (isolate->cell != NULL) {
         drop_cell(isolate);
         isolate_finish_all(isolate, GBX_EDISPOSED, NULL);
+        deferreds_cancel(isolate, 0);
     }
 }
 

@@ -173,7 +173,7 @@ on_failure(gbx_isolate *isolate, const struct frame *frame, const struct msg_fai
 /* The arguments of a callback, as read_value() answers; on failure all of them are freed. */
 static gbx_status
 read_arguments(gbx_isolate *isolate, const struct frame *frame, const struct msg_callback *m,
-    gbx_value **arguments)
+    uint32_t context, gbx_value **arguments)
 {
     struct span rest = m->arguments, argument;
     uint32_t read = 0;
@@ -184,7 +184,7 @@ read_arguments(gbx_isolate *isolate, const struct frame *frame, const struct msg
             (void)broke(isolate, "arguments that do not fit their message");
             status = GBX_EPROTO;
         } else if ((status = read_value(
-                        isolate, argument, 0, frame->memory, &arguments[read])) == GBX_OK)
+                        isolate, argument, context, frame->memory, &arguments[read])) == GBX_OK)
             read++;
     if (status == GBX_OK && rest.len != 0) {
         (void)broke(isolate, "more arguments than announced");
@@ -210,27 +210,42 @@ on_callback(gbx_isolate *isolate, const struct frame *frame, const struct msg_ca
     }
     if (function == NULL)
         return broke(isolate, "a call of a host function that it was not given");
+    if ((frame->id == 0) != ((function->flags & GBX_FUNCTION_POST) != 0))
+        return broke(isolate, "a call of a host function of another kind");
     if (m->count > ARGUMENTS_MAX || m->count > m->arguments.len / 4)
         return broke(isolate, "more arguments than their message holds");
-    if (isolate->nesting >= NESTING_MAX) { /* calls that were stopped may still be under way */
+    if (frame->id != 0 &&
+        isolate->nesting >= NESTING_MAX) { /* calls that were stopped may still be under way */
         function_refused(
             isolate, frame->id, "RangeError", "too many host functions are under way");
         return isolate->cell != NULL;
     }
     gbx_value **arguments = calloc(m->count + 1u, sizeof *arguments);
+    uint32_t context = (function->flags & GBX_FUNCTION_REFERENCES) != 0 ? function->context : 0;
     gbx_status status =
-        arguments == NULL ? GBX_ENOMEM : read_arguments(isolate, frame, m, arguments);
+        arguments == NULL ? GBX_ENOMEM : read_arguments(isolate, frame, m, context, arguments);
     if (status == GBX_ENOMEM)
         function_refused(isolate, frame->id, "Error", gbx_strstatus(GBX_ENOMEM));
     if (status == GBX_ETOOBIG)
         function_refused(
             isolate, frame->id, "RangeError", "the arguments of a host function are too big");
     if (status == GBX_OK) {
-        function_call(isolate, frame->id, function, arguments, m->count);
+        if (frame->id != 0)
+            function_call(isolate, frame->id, function, arguments, m->count);
+        else
+            function_post(isolate, function, arguments, m->count);
         for (uint32_t i = 0; i < m->count; i++)
             gbx_value_free(arguments[i]);
     }
     free(arguments);
+    return isolate->cell != NULL;
+}
+
+static bool
+on_cancelled(gbx_isolate *isolate, const struct frame *frame, const struct msg_cancelled *m)
+{
+    (void)frame;
+    deferred_cancelled(isolate, m->callback);
     return isolate->cell != NULL;
 }
 
@@ -359,6 +374,7 @@ receive(gbx_isolate *isolate, const struct frame *frame)
         CASE(REFERENCE, reference)
         CASE(FAILURE, failure)
         CASE(CALLBACK, callback)
+        CASE(CANCELLED, cancelled)
         CASE(CONSOLE, console)
         CASE(INSPECTOR_MESSAGE, inspector_message)
         CASE(STATISTICS_REPLY, statistics_reply)

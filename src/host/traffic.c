@@ -248,7 +248,7 @@ isolate_service(gbx_isolate *isolate)
 {
     bool any = false;
 
-    for (int i = 0; i < MESSAGES_PER_TURN && isolate->cell != NULL; i++) {
+    for (int i = 0; i < MESSAGES_PER_TURN && isolate->cell != NULL && !isolate->posting; i++) {
         if (!take_message(isolate))
             break;
         any = true;

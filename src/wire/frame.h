@@ -54,6 +54,7 @@ enum answer_kind {
     ANSWER_VALUE,
     ANSWER_THROW,
     ANSWER_PROMISE, /* ANSWER only: the guest gets a promise; SETTLE comes later */
+    ANSWER_BLOCK,   /* ANSWER only: another ANSWER comes later; the guest waits on */
     ANSWER_KINDS
 };
 
