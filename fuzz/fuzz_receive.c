@@ -144,6 +144,17 @@ on_console(gbx_isolate *isolate, uint32_t level, const char *text, size_t len, v
 }
 
 static void
+on_rejection(gbx_isolate *isolate, const gbx_rejection *rejection, void *data)
+{
+    (void)isolate;
+    (void)data;
+    GBX_CHECK(rejection->error->status == GBX_ETHROW);
+    GBX_CHECK(rejection->call == 0 || rejection->call >= 1u << TABLE_INDEX_BITS);
+    if (rejection->omitted == 1)
+        close_isolate();
+}
+
+static void
 on_message(gbx_inspector *inspector, const char *json, size_t len, void *data)
 {
     (void)data;
@@ -413,6 +424,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     options.on_death = on_end;
     if (input_u8(&in) % 2 == 0)
         options.on_console = on_console;
+    options.on_rejection = on_rejection;
     fake_cell_open(&f, &options, 0);
     while (in.left.len > 0 && f.isolate != NULL)
         operate();

@@ -28,6 +28,22 @@ typedef void (*gbx_console_callback)(
 /* Called once, when the isolate has died by itself; gbx_isolate_death() tells how. */
 typedef void (*gbx_death_callback)(gbx_isolate *isolate, void *data);
 
+/* A promise that the guest rejected and nobody handled, when the microtasks had run; what is
+ * handled later is told all the same. All of it is lent for the call, and claimed by the cell. */
+typedef struct gbx_rejection {
+    uint32_t size;          /* of this struct */
+    uint32_t call;          /* gbx_future_id() of the call that it happened in; 0: in none */
+    const gbx_error *error; /* GBX_ETHROW; name, message, stack and place of the reason */
+    const gbx_value *value; /* the reason; NULL: it cannot be copied, or takes over 64 KiB */
+    uint64_t omitted; /* rejections that were not told, since the last that was: there were
+                             * over 1024 at a time, or over 1000 in a second */
+} gbx_rejection;
+
+/* Called for each, before the call that it happened in finishes; just after it, if that waited for
+ * a promise. */
+typedef void (*gbx_rejection_callback)(
+    gbx_isolate *isolate, const gbx_rejection *rejection, void *data);
+
 enum gbx_isolate_flags {
     /* Lets V8's CPU profiler start its thread; without this, CDP's Profiler domain is refused. */
     GBX_ISOLATE_PROFILING = 1,
@@ -50,11 +66,12 @@ typedef struct gbx_isolate_options {
                                   * NULL: "isolate" */
     gbx_console_callback on_console; /* NULL: what the guest prints is dropped in the cell */
     gbx_death_callback on_death;
-    void *data; /* borrowed; handed to both */
+    void *data;                          /* borrowed; handed to all of them */
+    gbx_rejection_callback on_rejection; /* NULL: unhandled rejections are ignored */
 } gbx_isolate_options;
-#define GBX_ISOLATE_OPTIONS_INIT                                           \
-    {                                                                      \
-        sizeof(gbx_isolate_options), 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL \
+#define GBX_ISOLATE_OPTIONS_INIT                                                 \
+    {                                                                            \
+        sizeof(gbx_isolate_options), 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL \
     }
 
 /**

@@ -58,9 +58,10 @@ enum template_option {
 };
 
 enum template_flags {
-    TEMPLATE_CONSOLE = 1,   /* console.* reaches the host */
-    TEMPLATE_FORK = 2,      /* background snapshots: its cells may ask for forks */
-    TEMPLATE_PROFILING = 4, /* V8's CPU profiler may start its thread */
+    TEMPLATE_CONSOLE = 1,    /* console.* reaches the host */
+    TEMPLATE_FORK = 2,       /* background snapshots: its cells may ask for forks */
+    TEMPLATE_PROFILING = 4,  /* V8's CPU profiler may start its thread */
+    TEMPLATE_REJECTIONS = 8, /* unhandled rejections reach the host */
 };
 
 #define CONTROL_TEXT 256

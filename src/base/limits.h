@@ -91,6 +91,14 @@
 /* Host promises that one guest may have open. */
 #define PROMISES_MAX       (64 * 1024)
 
+/* Rejected promises of one run of microtasks that are remembered until its end; and what is told of
+ * one: its reason's copy, in bytes. */
+#define REJECTIONS_WAITING_MAX 1024
+#define REJECTION_VALUE_MAX    (64 * KIB)
+/* Rejections that the host's callback is told of, and in which time: more is nobody's reading. */
+#define REJECTIONS_PER_SPAN    1000
+#define REJECTIONS_SPAN_US     1000000
+
 /* --- engine --------------------------------------------------------------------------- */
 
 /* Bytes of an exception's name, file and source line; message and stack: EXCEPTION_TEXT_MAX. */

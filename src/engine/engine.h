@@ -118,6 +118,12 @@ struct engine_hooks {
         struct engine_answer *answer);
     /* An outcome that was ENGINE_PENDING for `call` has come. The engine keeps `outcome`. */
     void (*settled)(void *cell, uint32_t call, struct engine_outcome *outcome);
+    /* An id of the caller's for what runs now, which comes back with what is rejected in it. */
+    uint32_t (*running)(void *cell);
+    /* A promise was rejected in `call`, and has no handler after the microtasks: `outcome` is as of
+     * what was thrown. `omitted` others before it are not told. The engine keeps `outcome`. */
+    void (*rejected)(
+        void *cell, uint32_t call, uint64_t omitted, struct engine_outcome *outcome);
     /* One console call, formatted as people read it (no trailing newline), UTF-8. */
     void (*console)(void *cell, enum engine_console_level level, struct span text);
     /* A safe point inside running JavaScript after engine_interrupt(). It may call
@@ -160,6 +166,9 @@ void engine_after_fork(
 /* In a twin of a cell (src/cell/twin.c), where nothing is under way: the host has no reference
  * here, and Math.random() goes its own way in every context, without any code of the guest. */
 void engine_after_twin(uint64_t seed);
+
+/* After engine_after_fork(): hooks.rejected is to be told. */
+void engine_watch_rejections(void);
 
 /* --- contexts ------------------------------------------------------------------------- */
 

@@ -170,6 +170,14 @@ void references_forget(void);
 v8::MaybeLocal<v8::Function> host_function(v8::Local<v8::Context> context, uint32_t function);
 void host_forget_context(uint32_t id);
 
+/* --- rejection.cc --------------------------------------------------------------------- */
+
+/* In an entry whose microtasks have run: tells hooks.rejected, if it is the outermost one. Guest
+ * code may run. False: terminated. */
+bool rejections_tell(void);
+/* What the terminated entry has rejected is told to nobody. */
+void rejections_forget(void);
+
 /* --- arena.cc ------------------------------------------------------------------------- */
 
 /* Late in the template: plugs the holes of malloc's arena, so that cells allocate at its top. */

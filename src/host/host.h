@@ -262,6 +262,11 @@ struct gbx_isolate {
     uint32_t stops_heeded;         /* terminations for which deadlines have been set */
     uint64_t paused_at_us;         /* a debugger holds it since; 0: no */
     uint64_t opened_us;
+    struct {
+        uint64_t since_us; /* the span that is counted in began */
+        uint32_t told;     /* in it */
+        uint64_t omitted;  /* since one was told */
+    } rejections;
     uint64_t sent_bytes, received_bytes, resident_bytes;
     uint64_t told_bytes; /* of all messages to the cell, sent or waiting */
     uint64_t host_us;    /* in host functions that the guest called */
@@ -351,6 +356,7 @@ enum future_kind {
 struct gbx_future {
     struct gbx_isolate *isolate; /* counted; NULL: none, or finished */
     uint32_t id;                 /* in isolate->futures; 0: finished */
+    uint32_t number;             /* what it was; 0: it was never open */
     uint8_t kind;
     bool finished, forgotten;
     bool by_reference; /* the answer must be a reference, else a value */
@@ -484,6 +490,10 @@ void function_call(struct gbx_isolate *isolate, uint32_t callback, struct functi
 /* ... or sends an error in its place. */
 void function_refused(
     struct gbx_isolate *isolate, uint32_t callback, const char *name, const char *message);
+
+/* Tells the user of a rejection (rejection.c). `value` may be NULL. */
+void rejection_tell(struct gbx_isolate *isolate, uint32_t call, uint64_t omitted,
+    const gbx_error *error, const gbx_value *value);
 
 /* The cell says that a debugger holds it. False: it cannot be, there is none. */
 bool isolate_paused(struct gbx_isolate *isolate, bool paused);

@@ -263,6 +263,7 @@ gbx_isolate_open(gbx_runtime *runtime, const gbx_isolate_options *options,
         [TEMPLATE_MEMORY_LIMIT] = o.memory_limit_bytes,
         [TEMPLATE_STACK_LIMIT] = o.stack_limit_bytes,
         [TEMPLATE_FLAGS] = (o.on_console != NULL ? TEMPLATE_CONSOLE : 0u) |
+                           (o.on_rejection != NULL ? TEMPLATE_REJECTIONS : 0u) |
                            ((o.flags & GBX_ISOLATE_NO_FORK) != 0 ? 0u : TEMPLATE_FORK) |
                            ((o.flags & GBX_ISOLATE_PROFILING) != 0 ? TEMPLATE_PROFILING : 0u),
         [TEMPLATE_LAYERS] = runtime->require,

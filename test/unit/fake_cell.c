@@ -48,7 +48,8 @@ template_new(struct fake_cell *f, const gbx_isolate_options *options)
     t->option[TEMPLATE_STACK_LIMIT] = options != NULL ? options->stack_limit_bytes : 0;
     t->option[TEMPLATE_FLAGS] =
         TEMPLATE_FORK |
-        (options != NULL && options->on_console != NULL ? TEMPLATE_CONSOLE : 0u);
+        (options != NULL && options->on_console != NULL ? TEMPLATE_CONSOLE : 0u) |
+        (options != NULL && options->on_rejection != NULL ? TEMPLATE_REJECTIONS : 0u);
     f->runtime->templates = t;
     GBX_CHECK(watch_add(f->runtime, &t->watch, WATCH_TEMPLATE, t, t->socket, NULL) == GBX_OK);
     return t;
