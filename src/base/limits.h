@@ -250,6 +250,12 @@
 #define MEMORY_LIMIT_MAX      (16 * GIB)
 #define STACK_LIMIT_MIN       (64 * KIB)
 #define STACK_LIMIT_MAX       (4 * MIB)
+/* Names of time zones and locales, each with its NUL: "America/Argentina/ComodRivadavia". */
+#define PLACE_ZONE_BYTES      64
+#define PLACE_LOCALE_BYTES    32
+/* A guest's clock: its coarsest step, and the latest date that JavaScript has. */
+#define CLOCK_COARSE_MAX_US   3600000000u
+#define CLOCK_SET_MAX_US      8640000000000000000u
 /* Cells kept ahead: two, so that a burst finds one while the next is being forked. */
 #define POOL_DEFAULT          2
 #define POOL_MAX              64

@@ -151,7 +151,15 @@ struct engine_config {
     uint64_t memory_limit_bytes; /* all of a guest's memory; V8's heap gets all of it */
     uint64_t stack_limit_bytes;  /* of the guest's native stack; 0: V8's default */
     uint64_t value_bytes_max;    /* of one encoded value; no more than the limit is */
+    bool seeded; /* engine_seed() gives the randomness, and the same again leads to
+                                  * the same: V8's own decisions depend on no clock either */
+    bool no_code_from_strings, no_wasm, no_shared_memory; /* taken from every context */
 };
+
+/* Bytes of a name in engine_set_place(), its NUL included. */
+#define ENGINE_PLACE_BYTES 64
+/* Sets time zone and locale of the isolate that will be made; empty: they stay. NULL or why not. */
+const char *engine_set_place(const char *time_zone, const char *locale);
 
 /* Makes the isolate (with engine_boot done), one warm context with id 1, and warms what would
  * open files or fault later: dates and time zone, Intl, serialiser, promises, one Atomics.wait.
@@ -167,6 +175,16 @@ void engine_after_fork(
  * here, and Math.random() goes its own way in every context, without any code of the guest. */
 void engine_after_twin(uint64_t seed);
 
+/* After that, and once, if engine_config.seeded: where all randomness comes from. */
+void engine_seed(uint64_t seed);
+/* What guests are told of the time. */
+enum engine_clock {
+    ENGINE_CLOCK_REAL,
+    ENGINE_CLOCK_COARSE, /* in steps of `us` */
+    ENGINE_CLOCK_SET,    /* `us` since 1970, until it is set again */
+    ENGINE_CLOCKS
+};
+void engine_set_clock(enum engine_clock kind, uint64_t us);
 /* After engine_after_fork(): hooks.rejected is to be told. */
 void engine_watch_rejections(void);
 

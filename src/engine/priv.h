@@ -178,6 +178,17 @@ bool rejections_tell(void);
 /* What the terminated entry has rejected is told to nobody. */
 void rejections_forget(void);
 
+/* --- setting.cc ----------------------------------------------------------------------- */
+
+/* The guest's time since 1970, and a time of its that only passes. */
+double clock_wall_ms(void);
+double clock_passing_ms(void);
+/* The time that V8 measures itself by. */
+double clock_engine_s(void);
+/* Takes from the isolate, and from a new context before guests see it, what eng.config says. */
+void features_remove(v8::Isolate *isolate);
+void features_remove(v8::Local<v8::Context> context);
+
 /* --- arena.cc ------------------------------------------------------------------------- */
 
 /* Late in the template: plugs the holes of malloc's arena, so that cells allocate at its top. */

@@ -226,7 +226,8 @@ struct gbx_isolate {
     _Atomic uint32_t stops;      /* how often gbx_isolate_terminate() was called */
     gbx_isolate_options options; /* name is our copy */
     char name[64];
-    struct gbx_context *context; /* its own; lent */
+    char zone[PLACE_ZONE_BYTES], locale[PLACE_LOCALE_BYTES]; /* behind the options */
+    struct gbx_context *context;                             /* its own; lent */
 
     struct table futures;    /* gbx_future: open requests; the key is the request's id */
     struct table functions;  /* struct function */
@@ -490,6 +491,13 @@ void function_call(struct gbx_isolate *isolate, uint32_t callback, struct functi
 /* ... or sends an error in its place. */
 void function_refused(
     struct gbx_isolate *isolate, uint32_t callback, const char *name, const char *message);
+
+/* Checks the options of clock, seed, place and features; the template that all options lead to;
+ * tells a new cell its clock and seed (setting.c). */
+gbx_status setting_check(const gbx_isolate_options *options, gbx_error *error);
+void setting_template(
+    const gbx_isolate_options *options, uint32_t require, uint64_t option[TEMPLATE_OPTIONS]);
+void setting_begin(struct gbx_isolate *isolate);
 
 /* Tells the user of a rejection (rejection.c). `value` may be NULL. */
 void rejection_tell(struct gbx_isolate *isolate, uint32_t call, uint64_t omitted,

@@ -196,6 +196,9 @@ maker_options(const gbx_isolate *like)
     options.flags = like->options.flags;
     options.memory_limit_bytes = like->options.memory_limit_bytes;
     options.stack_limit_bytes = like->options.stack_limit_bytes;
+    options.time_zone = like->options.time_zone;
+    options.locale = like->options.locale;
+    options.seed = like->options.seed;
     options.on_console = like->options.on_console != NULL ? drop_console : NULL;
     options.on_rejection = like->options.on_rejection != NULL ? drop_rejection : NULL;
     return options;
