@@ -147,6 +147,17 @@ on_console(gbx_isolate *isolate, uint32_t level, const char *text, size_t len, v
 }
 
 static void
+on_rejection(gbx_isolate *isolate, const gbx_rejection *rejection, void *data)
+{
+    (void)isolate;
+    (void)data;
+    GBX_CHECK(rejection->error->status == GBX_ETHROW);
+    GBX_CHECK(rejection->call == 0 || rejection->call >= 1u << TABLE_INDEX_BITS);
+    if (rejection->omitted == 1)
+        close_isolate();
+}
+
+static void
 on_message(gbx_inspector *inspector, const char *json, size_t len, void *data)
 {
     (void)data;
@@ -477,6 +488,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         options.on_console = on_console;
     GBX_CHECK(gbx_files_open(NULL, &files, NULL) == GBX_OK &&
               gbx_files_add(files, "a.mjs", "1", 1) == GBX_OK);
+    options.on_rejection = on_rejection;
     fake_cell_open(&f, &options, 0);
     while (in.left.len > 0 && f.isolate != NULL)
         operate();

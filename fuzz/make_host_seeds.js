@@ -47,6 +47,8 @@ const result = (v) => bytes(v === undefined ? [] : value(v));
 const failure = (status, fields = {}) => [...u32(status), ...u32(1), ...u32(2), ...u64(3), ...u64(4),
   ...['name', 'message', 'stack', 'file', 'source_line'].flatMap((name) => bytes(text(fields[name] ?? ''))),
   ...bytes(fields.value ?? [])];
+const rejection = (call, omitted, reason = []) => [...u32(call), ...u64(omitted), ...u32(1), ...u32(2),
+  ...['Error', 'no', 'Error: no', 'f', 'x()'].flatMap((field) => bytes(text(field))), ...bytes(reason)];
 const callback = (fn, count, args) => [...u32(fn), ...u32(count), ...bytes(args.flatMap((a) => bytes(a)))];
 const given = (mode) => [...ask(FUNCTION, mode), ...frame('RESULT', 0, result(undefined)), ...serve, ...take(0)];
 const resolve = (specifier, type = '', context = 1) =>
@@ -103,6 +105,11 @@ const receive = {
   callback_closed: [...context(true), ...hear, ...ask(FUNCTION, 0), ...context(false),
     ...frame('CALLBACK', id(9), callback(FIRST_ID, 0, [])), ...serve],
   callback_deep: [...given(6), ...Array.from({ length: 70 }, () => frame('CALLBACK', id(9), callback(FIRST_ID, 0, []))).flat(), ...serve],
+  rejection: [...ask(EVAL), ...frame('REJECTION', 0, rejection(FIRST_ID, 0, value({ a: 1 }))), ...serve],
+  rejection_in_none: [...frame('REJECTION', 0, rejection(0, 2)), ...serve],
+  rejection_closes: [...frame('REJECTION', 0, rejection(0, 1)), ...serve],
+  rejection_in_nothing: [...frame('REJECTION', 0, rejection(FIRST_ID, 0)), ...serve],
+  rejection_unreadable: [...frame('REJECTION', 0, rejection(0, 0, [255, 15, 1])), ...serve],
   console: [...frame('CONSOLE', 0, [...u32(4), ...bytes(text('hello'))]), ...serve],
   console_level: [...frame('CONSOLE', 0, [...u32(5), ...bytes([])]), ...serve],
   console_closes: [...frame('CONSOLE', 0, [...u32(0), ...bytes([65])]), ...serve],

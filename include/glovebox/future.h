@@ -62,6 +62,15 @@ GBX_API void gbx_future_then(
     GBX_BORROW gbx_future *future, gbx_future_callback callback, GBX_BORROW void *data);
 
 /**
+ * Names the request behind a future, for gbx_rejection.call. No two of an isolate that are open at
+ * the same time share a number; it may come again when 4095 later ones have ended.
+ *
+ * @return the number; 0 if the request was never sent.
+ * @threads one at a time.   @since 0.1
+ */
+GBX_API uint32_t gbx_future_id(GBX_BORROW const gbx_future *future);
+
+/**
  * Lends the value of a future that ended with GBX_OK, or what the guest threw with GBX_ETHROW.
  *
  * @return valid until the future is freed; NULL while it is open, when there is no value

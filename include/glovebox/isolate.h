@@ -28,11 +28,44 @@ typedef void (*gbx_console_callback)(
 /* Called once, when the isolate has died by itself; gbx_isolate_death() tells how. */
 typedef void (*gbx_death_callback)(gbx_isolate *isolate, void *data);
 
+/* A promise that the guest rejected and nobody handled, when the microtasks had run; what is
+ * handled later is told all the same. All of it is lent for the call, and claimed by the cell. */
+typedef struct gbx_rejection {
+    uint32_t size;          /* of this struct */
+    uint32_t call;          /* gbx_future_id() of the call that it happened in; 0: in none */
+    const gbx_error *error; /* GBX_ETHROW; name, message, stack and place of the reason */
+    const gbx_value *value; /* the reason; NULL: it cannot be copied, or takes over 64 KiB */
+    uint64_t omitted; /* rejections that were not told, since the last that was: there were
+                             * over 1024 at a time, or over 1000 in a second */
+} gbx_rejection;
+
+/* Called for each, before the call that it happened in finishes; just after it, if that waited for
+ * a promise. */
+typedef void (*gbx_rejection_callback)(
+    gbx_isolate *isolate, const gbx_rejection *rejection, void *data);
+
 enum gbx_isolate_flags {
     /* Lets V8's CPU profiler start its thread; without this, CDP's Profiler domain is refused. */
     GBX_ISOLATE_PROFILING = 1,
     /* Takes away the right to ask for a fork, and with it background heap snapshots. */
     GBX_ISOLATE_NO_FORK = 2,
+    /* All randomness comes from `seed`: the same seed and the same calls give the same results and
+     * the same heap, with the same engine and as far as the guest asks no clock that goes. */
+    GBX_ISOLATE_SEEDED = 16,
+    /* No eval(), no Function(): they throw an EvalError. */
+    GBX_ISOLATE_NO_CODE_FROM_STRINGS = 32,
+    /* No WebAssembly. */
+    GBX_ISOLATE_NO_WASM = 64,
+    /* No SharedArrayBuffer and no Atomics. Needs GBX_ISOLATE_NO_WASM, too: WebAssembly's memories
+     * may be shared. */
+    GBX_ISOLATE_NO_SHARED_MEMORY = 128,
+};
+
+/* What Date, Intl, Temporal and console.time() go by. Timeouts of Atomics pass in real time. */
+enum gbx_clock {
+    GBX_CLOCK_REAL = 0,
+    GBX_CLOCK_COARSE = 1, /* the real time, in steps of `clock_us` */
+    GBX_CLOCK_SET = 2     /* `clock_us` since 1970, frozen but for gbx_isolate_set_clock() */
 };
 
 /* Zero always means the default. Fields are only ever appended. */
@@ -50,11 +83,19 @@ typedef struct gbx_isolate_options {
                                   * NULL: "isolate" */
     gbx_console_callback on_console; /* NULL: what the guest prints is dropped in the cell */
     gbx_death_callback on_death;
-    void *data; /* borrowed; handed to both */
+    void *data;                          /* borrowed; handed to all of them */
+    gbx_rejection_callback on_rejection; /* NULL: unhandled rejections are ignored */
+    uint64_t seed;                       /* with GBX_ISOLATE_SEEDED */
+    uint32_t clock;                      /* enum gbx_clock; 0: real */
+    uint32_t reserved;                   /* 0 */
+    uint64_t clock_us;     /* GBX_CLOCK_COARSE: 1 us to 1 h; GBX_CLOCK_SET: up to 8.64e18 */
+    const char *time_zone; /* borrowed; "Europe/Berlin"; NULL: the machine's */
+    const char *locale;    /* borrowed; a BCP 47 tag, "de-DE"; NULL: the engine's, en-US */
 } gbx_isolate_options;
-#define GBX_ISOLATE_OPTIONS_INIT                                           \
-    {                                                                      \
-        sizeof(gbx_isolate_options), 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL \
+#define GBX_ISOLATE_OPTIONS_INIT                                                              \
+    {                                                                                         \
+        sizeof(gbx_isolate_options), 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, \
+            NULL, NULL                                                                        \
     }
 
 /**
@@ -74,6 +115,17 @@ typedef struct gbx_isolate_options {
 GBX_API GBX_NODROP gbx_status gbx_isolate_open(GBX_BORROW gbx_runtime *runtime,
     GBX_BORROW const gbx_isolate_options *options, GBX_OWN gbx_isolate **out_isolate,
     GBX_BORROW gbx_error *error);
+
+/**
+ * Sets the clock of an isolate with GBX_CLOCK_SET, for what runs after it: also for the rest of a
+ * call, if a host function of it sets the clock.
+ *
+ * @param us  since 1970; up to 8.64e18, the latest date that JavaScript has.
+ * @return a future of undefined; GBX_EINVAL for another clock.
+ * @threads one at a time.   @since 0.1
+ */
+GBX_API GBX_NODROP gbx_future *gbx_isolate_set_clock(
+    GBX_BORROW gbx_isolate *isolate, uint64_t us);
 
 /**
  * Kills the cell and frees the isolate. NULL is fine. Never fails.

@@ -9,6 +9,7 @@
 #define BASE_CONTROL_H
 
 #include "base/layers.h"
+#include "base/limits.h"
 
 #include <sched.h>
 #include <signal.h>
@@ -54,13 +55,28 @@ enum template_option {
     TEMPLATE_STACK_LIMIT,  /* bytes; 0: V8's default */
     TEMPLATE_FLAGS,        /* enum template_flags */
     TEMPLATE_LAYERS,       /* without these, no cell: set of enum sandbox_layer */
-    TEMPLATE_OPTIONS
+    TEMPLATE_ZONE,         /* a text of PLACE_ZONE_BYTES, which are these words; empty: none */
+    TEMPLATE_LOCALE = TEMPLATE_ZONE + PLACE_ZONE_BYTES / 8, /* PLACE_LOCALE_BYTES, likewise */
+    TEMPLATE_OPTIONS = TEMPLATE_LOCALE + PLACE_LOCALE_BYTES / 8
 };
 
 enum template_flags {
-    TEMPLATE_CONSOLE = 1,   /* console.* reaches the host */
-    TEMPLATE_FORK = 2,      /* background snapshots: its cells may ask for forks */
-    TEMPLATE_PROFILING = 4, /* V8's CPU profiler may start its thread */
+    TEMPLATE_CONSOLE = 1,    /* console.* reaches the host */
+    TEMPLATE_FORK = 2,       /* background snapshots: its cells may ask for forks */
+    TEMPLATE_PROFILING = 4,  /* V8's CPU profiler may start its thread */
+    TEMPLATE_REJECTIONS = 8, /* unhandled rejections reach the host */
+    /* 16 and up: what is said of them in enum gbx_isolate_flags */
+    TEMPLATE_SEEDED = 16,
+    TEMPLATE_NO_CODE_FROM_STRINGS = 32,
+    TEMPLATE_NO_WASM = 64,
+    TEMPLATE_NO_SHARED_MEMORY = 128,
+};
+
+/* number[0] of a CONTROL_READY. */
+enum ready {
+    READY_WELL,
+    READY_FAILED,
+    READY_REFUSED /* there is no such place */
 };
 
 #define CONTROL_TEXT 256

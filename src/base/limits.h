@@ -100,6 +100,14 @@
 /* Bytes of a file that is imported: what a guest may have the host read at a time. */
 #define FILE_BYTES_MAX     (64 * MIB)
 
+/* Rejected promises of one run of microtasks that are remembered until its end; and what is told of
+ * one: its reason's copy, in bytes. */
+#define REJECTIONS_WAITING_MAX 1024
+#define REJECTION_VALUE_MAX    (64 * KIB)
+/* Rejections that the host's callback is told of, and in which time: more is nobody's reading. */
+#define REJECTIONS_PER_SPAN    1000
+#define REJECTIONS_SPAN_US     1000000
+
 /* --- engine --------------------------------------------------------------------------- */
 
 /* Bytes of an exception's name, file and source line; message and stack: EXCEPTION_TEXT_MAX. */
@@ -251,6 +259,12 @@
 #define MEMORY_LIMIT_MAX      (16 * GIB)
 #define STACK_LIMIT_MIN       (64 * KIB)
 #define STACK_LIMIT_MAX       (4 * MIB)
+/* Names of time zones and locales, each with its NUL: "America/Argentina/ComodRivadavia". */
+#define PLACE_ZONE_BYTES      64
+#define PLACE_LOCALE_BYTES    32
+/* A guest's clock: its coarsest step, and the latest date that JavaScript has. */
+#define CLOCK_COARSE_MAX_US   3600000000u
+#define CLOCK_SET_MAX_US      8640000000000000000u
 /* Cells kept ahead: two, so that a burst finds one while the next is being forked. */
 #define POOL_DEFAULT          2
 #define POOL_MAX              64

@@ -130,6 +130,34 @@ on_settled(void *data, uint32_t call, struct engine_outcome *outcome)
         task_finish(cell, task, outcome);
 }
 
+static uint32_t
+on_running(void *data)
+{
+    const struct cell *cell = data;
+
+    return cell->current != NULL ? cell->current->id : 0;
+}
+
+static void
+on_rejected(void *data, uint32_t call, uint64_t omitted, struct engine_outcome *outcome)
+{
+    struct cell *cell = data;
+    const struct engine_exception *e = &outcome->exception;
+
+    put_rejection(&cell->out, cell_tag(cell, 0),
+        &(struct msg_rejection){ .call = call,
+            .omitted = omitted,
+            .line = e->line,
+            .column = e->column,
+            .name = buf_span(&e->name),
+            .message = buf_span(&e->message),
+            .stack = buf_span(&e->stack),
+            .file = buf_span(&e->file),
+            .source_line = buf_span(&e->source_line),
+            .value = buf_span(&outcome->value) });
+    link_send(cell);
+}
+
 static void
 on_console(void *data, enum engine_console_level level, struct span text)
 {
@@ -251,6 +279,8 @@ const struct engine_hooks cell_hooks = {
     .call_host = on_call_host,
     .post_host = on_post_host,
     .settled = on_settled,
+    .running = on_running,
+    .rejected = on_rejected,
     .console = on_console,
     .interrupt = on_interrupt,
     .resolve = cell_resolve,

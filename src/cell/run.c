@@ -87,6 +87,8 @@ start(struct cell *cell, const struct cell_start *s)
     if (getrandom(&seed, sizeof seed, 0) != sizeof seed)
         fail_early("cannot draw a random seed");
     engine_after_fork(&cell_hooks, cell, seed, (s->flags & TEMPLATE_CONSOLE) != 0);
+    if ((s->flags & TEMPLATE_REJECTIONS) != 0)
+        engine_watch_rejections();
     watch_await();
     sandbox_filter_cell(profile_of(s->flags), &layers);
     check_layers(&layers, s->layers);

@@ -223,6 +223,15 @@ serve_context_open(struct cell *cell, const struct queued *q, const struct msg_c
     }
 }
 
+static void
+serve_clock(struct cell *cell, const struct queued *q, const struct msg_clock *m)
+{
+    GBX_CHECK(m->kind < ENGINE_CLOCKS);
+    engine_set_clock((enum engine_clock)m->kind, m->us);
+    if (q->frame.id != 0)
+        answer_done(cell, q->frame.id);
+}
+
 /* A CDP command may run guest code, without a limit of its own: the host that debugs a cell may
  * terminate it. It runs as a task all the same, so that further commands reach it; within a call
  * that runs, it is part of that. */
@@ -315,6 +324,11 @@ serve_order(struct cell *cell, const struct frame *frame)
                                   (uint32_t)m.ids.p[i + 3] << 24);
         break;
     }
+    case MESSAGE_SEED: {
+        DECODE(seed, frame);
+        engine_seed(m.seed);
+        break;
+    }
     case MESSAGE_SCRIPT_CLOSE: {
         DECODE(script_close, frame);
         engine_script_free(m.script);
@@ -364,6 +378,7 @@ serve(struct cell *cell, const struct queued *q)
         CASE(SET_FUNCTIONS, set_functions)
         CASE(SETTLE, settle)
         CASE(CONTEXT_OPEN, context_open)
+        CASE(CLOCK, clock)
         CASE(CLOSURE, closure)
         CASE(SCRIPT_COMPILE, script_compile)
         CASE(SCRIPT_RUN, script_run)

@@ -32,11 +32,11 @@ struct template
 };
 
 static void
-send_text(const struct template *t, bool failed, const char *text)
+send_text(const struct template *t, enum ready how, const char *text)
 {
     struct control packet = { .kind = CONTROL_READY, .fds = { t->forks_fd, -1 } };
 
-    packet.number[0] = failed;
+    packet.number[0] = how;
     (void)snprintf(packet.text, sizeof packet.text, "%s", text);
     (void)control_send(t->socket, &packet);
 }
@@ -253,9 +253,21 @@ warm(struct template *t, const struct control *order)
         .memory_limit_bytes = order->number[TEMPLATE_MEMORY_LIMIT],
         .stack_limit_bytes = order->number[TEMPLATE_STACK_LIMIT],
         .value_bytes_max = VALUE_BYTES_MAX,
+        .seeded = (order->number[TEMPLATE_FLAGS] & TEMPLATE_SEEDED) != 0,
+        .no_code_from_strings =
+            (order->number[TEMPLATE_FLAGS] & TEMPLATE_NO_CODE_FROM_STRINGS) != 0,
+        .no_wasm = (order->number[TEMPLATE_FLAGS] & TEMPLATE_NO_WASM) != 0,
+        .no_shared_memory = (order->number[TEMPLATE_FLAGS] & TEMPLATE_NO_SHARED_MEMORY) != 0,
     };
+    char zone[PLACE_ZONE_BYTES], locale[PLACE_LOCALE_BYTES];
     sigset_t chld;
-    const char *error = engine_isolate_new(&config);
+
+    memcpy(zone, &order->number[TEMPLATE_ZONE], sizeof zone);
+    memcpy(locale, &order->number[TEMPLATE_LOCALE], sizeof locale);
+    const char *error = engine_set_place(zone, locale);
+    enum ready failed = error != NULL ? READY_REFUSED : READY_FAILED;
+    if (error == NULL)
+        error = engine_isolate_new(&config);
 
     t->start.memory_limit_bytes = config.memory_limit_bytes;
     (void)prctl(PR_GET_TID_ADDRESS, &t->start.tid, 0, 0, 0); /* a kernel may not tell */
@@ -273,7 +285,7 @@ warm(struct template *t, const struct control *order)
     /* Last: from here on nothing but cells is forked from us. */
     if (error == NULL && (t->start.flags & TEMPLATE_FORK) != 0)
         t->forks_fd = sandbox_watch_forks((t->start.flags & TEMPLATE_PROFILING) != 0);
-    send_text(t, error != NULL, error != NULL ? error : engine_version());
+    send_text(t, error != NULL ? failed : READY_WELL, error != NULL ? error : engine_version());
     fd_close(&t->forks_fd);
     if (error != NULL)
         _exit(CELL_EXIT_NOTED);

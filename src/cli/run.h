@@ -60,7 +60,10 @@ struct run {
     int outcome;
     gbx_error error;   /* unless OUTCOME_OK */
     gbx_value *thrown; /* owned; what the program threw, if it can be copied */
-    gbx_value *result; /* owned; if it was asked for */
+    bool rejected;     /* a promise was, and nobody handled it; the first one: */
+    gbx_error rejection;
+    gbx_value *rejection_value; /* owned; NULL: it cannot be copied */
+    gbx_value *result;          /* owned; if it was asked for */
     struct costs costs;
     uint64_t snapshot_bytes; /* 0: none was taken */
     uint64_t snapshot_us;

@@ -168,6 +168,34 @@ is_module(const char *name)
     return len > 4 && strcmp(name + len - 4, ".mjs") == 0;
 }
 
+/* The first one ends the program as an exception does. */
+static void
+on_rejection(gbx_isolate *isolate, const gbx_rejection *rejection, void *data)
+{
+    struct run *run = data;
+
+    (void)isolate;
+    if (run->rejected)
+        return;
+    run->rejected = true;
+    run->rejection = *rejection->error;
+    if (gbx_value_copy(rejection->value, &run->rejection_value) != GBX_OK)
+        run->rejection_value = NULL; /* the error's texts remain */
+}
+
+/* What a script has rejected is told when its microtasks have run, which may be just after it has
+ * answered: what comes behind that in line tells that all is there. */
+static bool
+has_rejected(struct run *run)
+{
+    gbx_error error = GBX_ERROR_INIT;
+    gbx_future *future = gbx_context_get(gbx_isolate_context(run->isolate), "undefined", NULL);
+
+    (void)await_answer(run, future, &error);
+    gbx_future_free(future);
+    return run->rejected;
+}
+
 /* One script. Limits are those of the whole run: each gets what the ones before have left. */
 static bool
 run_script(struct run *run, const struct source *source, bool module, bool wanted)
@@ -195,6 +223,12 @@ run_script(struct run *run, const struct source *source, bool module, bool wante
         run->error.limit = status == GBX_ECPU ? o->cpu_us : o->timeout_us;
         if (run->error.measured != 0)
             run->error.measured += status == GBX_ECPU ? cpu_before : wall_before;
+    }
+    if (status == GBX_OK && has_rejected(run)) {
+        status = GBX_ETHROW;
+        run->error = run->rejection;
+        run->thrown = run->rejection_value;
+        run->rejection_value = NULL;
     }
     if (status != GBX_OK)
         failed(run, status);
@@ -351,6 +385,7 @@ open_cell(struct run *run)
     options.memory_limit_bytes = o->memory_bytes;
     options.stack_limit_bytes = o->stack_bytes;
     options.on_console = o->quiet ? NULL : console_print;
+    options.on_rejection = on_rejection;
     options.data = run;
     gbx_status status = gbx_runtime_open(&runtime_options, &run->runtime, &run->error);
     if (status == GBX_OK && runtime_options.require == GBX_REQUIRE_NONE)
@@ -387,6 +422,7 @@ run_close(struct run *run)
     gbx_runtime_close(run->runtime);
     gbx_files_close(run->files);
     gbx_value_free(run->thrown);
+    gbx_value_free(run->rejection_value);
     gbx_value_free(run->result);
     gbx_value_free(run->costs.heap);
 }

@@ -86,10 +86,12 @@ static void
 answer_settled(v8::Local<v8::Context> context, const struct asked *asked,
     v8::Local<v8::Promise> promise, struct engine_outcome *out)
 {
-    if (promise->State() == v8::Promise::kFulfilled)
+    if (promise->State() == v8::Promise::kFulfilled) {
         answer(context, asked, promise->Result(), out);
-    else
-        outcome_rejected(context, promise->Result(), out);
+        return;
+    }
+    promise->MarkAsHandled(); /* the host is told */
+    outcome_rejected(context, promise->Result(), out);
 }
 
 /* The native reaction of an awaited promise: it runs as a microtask. */
@@ -163,6 +165,7 @@ entry_terminated(void)
     /* V8 drops its queue when a microtask is terminated, and the next one will be at once. */
     eng.isolate->PerformMicrotaskCheckpoint();
     tell_lost_reactions();
+    rejections_forget();
 }
 
 bool
@@ -206,6 +209,7 @@ conclude(v8::Local<v8::Context> context, const struct asked *asked, v8::TryCatch
         alive =
             out->end == ENGINE_PENDING || (out->end != ENGINE_TERMINATED && microtasks_run());
     }
+    alive = alive && rejections_tell();
     if (!alive) {
         entry_terminated();
         outcome_message(out, ENGINE_TERMINATED, "");
@@ -505,7 +509,7 @@ engine_pump(void)
     v8::TryCatch caught(eng.isolate);
     (void)platform_run_tasks(false);
     /* V8 keeps what ends a finalizer to itself, a termination too. */
-    if (terminating() || caught.HasTerminated() || !microtasks_run())
+    if (terminating() || caught.HasTerminated() || !microtasks_run() || !rejections_tell())
         entry_terminated();
     eng.depth--;
     return engine_next_task_us() == 0;

@@ -11,7 +11,6 @@
  */
 #include "engine/console.h"
 
-#include "base/clock.h"
 #include "base/limits.h"
 #include "engine/inspector.h"
 #include "engine/priv.h"
@@ -308,12 +307,6 @@ duration_text(double ms)
     return wide_of(text);
 }
 
-static double
-now_ms(void)
-{
-    return static_cast<double>(now_us()) / 1000;
-}
-
 static void
 time_start(const struct console_call *call)
 {
@@ -325,7 +318,7 @@ time_start(const struct console_call *call)
         say(call, ENGINE_CONSOLE_WARN,
             u"Warning: Label '" + text + u"' already exists for console.time()");
     else
-        number_set(call, STATE_TIMES, label, now_ms());
+        number_set(call, STATE_TIMES, label, clock_passing_ms());
 }
 
 static void
@@ -341,7 +334,7 @@ time_show(struct console_call *call, bool end)
                 (end ? u"End()" : u"Log()"));
         return;
     }
-    text += u": " + duration_text(now_ms() - started);
+    text += u": " + duration_text(clock_passing_ms() - started);
     if (end) {
         number_set(call, STATE_TIMES, label, NAN);
     } else if (call->arguments.size() > 1) {

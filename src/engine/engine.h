@@ -119,6 +119,12 @@ struct engine_hooks {
         struct engine_answer *answer);
     /* An outcome that was ENGINE_PENDING for `call` has come. The engine keeps `outcome`. */
     void (*settled)(void *cell, uint32_t call, struct engine_outcome *outcome);
+    /* An id of the caller's for what runs now, which comes back with what is rejected in it. */
+    uint32_t (*running)(void *cell);
+    /* A promise was rejected in `call`, and has no handler after the microtasks: `outcome` is as of
+     * what was thrown. `omitted` others before it are not told. The engine keeps `outcome`. */
+    void (*rejected)(
+        void *cell, uint32_t call, uint64_t omitted, struct engine_outcome *outcome);
     /* One console call, formatted as people read it (no trailing newline), UTF-8. */
     void (*console)(void *cell, enum engine_console_level level, struct span text);
     /* A safe point inside running JavaScript after engine_interrupt(). It may call
@@ -152,7 +158,15 @@ struct engine_config {
     uint64_t memory_limit_bytes; /* all of a guest's memory; V8's heap gets all of it */
     uint64_t stack_limit_bytes;  /* of the guest's native stack; 0: V8's default */
     uint64_t value_bytes_max;    /* of one encoded value; no more than the limit is */
+    bool seeded; /* engine_seed() gives the randomness, and the same again leads to
+                                  * the same: V8's own decisions depend on no clock either */
+    bool no_code_from_strings, no_wasm, no_shared_memory; /* taken from every context */
 };
+
+/* Bytes of a name in engine_set_place(), its NUL included. */
+#define ENGINE_PLACE_BYTES 64
+/* Sets time zone and locale of the isolate that will be made; empty: they stay. NULL or why not. */
+const char *engine_set_place(const char *time_zone, const char *locale);
 
 /* Makes the isolate (with engine_boot done), one warm context with id 1, and warms what would
  * open files or fault later: dates and time zone, Intl, serialiser, promises, one Atomics.wait.
@@ -167,6 +181,19 @@ void engine_after_fork(
 /* In a twin of a cell (src/cell/twin.c), where nothing is under way: the host has no reference
  * here, and Math.random() goes its own way in every context, without any code of the guest. */
 void engine_after_twin(uint64_t seed);
+
+/* After that, and once, if engine_config.seeded: where all randomness comes from. */
+void engine_seed(uint64_t seed);
+/* What guests are told of the time. */
+enum engine_clock {
+    ENGINE_CLOCK_REAL,
+    ENGINE_CLOCK_COARSE, /* in steps of `us` */
+    ENGINE_CLOCK_SET,    /* `us` since 1970, until it is set again */
+    ENGINE_CLOCKS
+};
+void engine_set_clock(enum engine_clock kind, uint64_t us);
+/* After engine_after_fork(): hooks.rejected is to be told. */
+void engine_watch_rejections(void);
 
 /* --- contexts ------------------------------------------------------------------------- */
 

@@ -235,7 +235,7 @@ engine_settle(uint32_t id, const struct engine_answer *answer)
         caught.Reset();
         (void)resolver->Reject(context, why).FromMaybe(false);
     }
-    if (caught.HasTerminated() || !microtasks_run())
+    if (caught.HasTerminated() || !microtasks_run() || !rejections_tell())
         entry_terminated();
     return true;
 }

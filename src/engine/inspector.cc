@@ -270,7 +270,7 @@ dispatch(session *s, struct span json)
     }
     guest_entry entry(context);
     command(s, json);
-    if (terminating() || !microtasks_run())
+    if (terminating() || !microtasks_run() || !rejections_tell())
         entry_terminated();
 }
 

@@ -209,6 +209,7 @@ context_make(uint32_t id)
     if (context.IsEmpty())
         return false;
     context->SetEmbedderDataV2(CONTEXT_ID_SLOT, v8::Integer::NewFromUnsigned(eng.isolate, id));
+    features_remove(context);
     install_console(context);
     contexts[id].context.Reset(eng.isolate, context);
     inspector_context_created(id, context);
@@ -334,6 +335,8 @@ engine_isolate_new(const struct engine_config *config)
     GBX_CHECK(eng.isolate == nullptr);
     eng.config = *config;
     eng.config.value_bytes_max = std::min(config->value_bytes_max, config->memory_limit_bytes);
+    if (config->seeded) /* collections that depend on what was allocated, not on how fast */
+        v8::V8::SetFlagsFromString("--predictable-gc-schedule --heap-growing-percent=30");
     memory_params(&params);
     eng.isolate = v8::Isolate::Allocate();
     if (eng.isolate == nullptr)
@@ -352,6 +355,7 @@ engine_isolate_new(const struct engine_config *config)
     /* A cell should begin with nothing to do. */
     for (int round = 0; round < 10 && platform_run_tasks(false); round++)
         ;
+    features_remove(eng.isolate); /* the warm-up has used all of it */
     arena_plug();
     memory_measure();
     return nullptr;
@@ -373,10 +377,18 @@ engine_after_fork(const struct engine_hooks *hooks, void *cell, uint64_t seed, b
     eng.hooks = *hooks;
     eng.cell = cell;
     eng.console = console;
-    seed_state = seed;
     takeover_filtered();
     stack_measure();
+    if (!eng.config.seeded)
+        engine_seed(seed);
+}
+
+void
+engine_seed(uint64_t seed)
+{
     v8::HandleScope handles(eng.isolate);
+
+    seed_state = seed;
     context_seed(context_find(1));
 }
 
@@ -387,7 +399,8 @@ engine_after_twin(uint64_t seed)
         random_set(context, seed_next(), seed_next() | 1);
     };
 
-    seed_state = seed;
+    /* What goes its own way from a seeded isolate goes the same way each time. */
+    seed_state = eng.config.seeded ? seed_next() : seed;
     references_forget();
     scripts_forget();
     modules_forget();

@@ -121,11 +121,11 @@ class machine final : public v8::Platform
     }
     double MonotonicallyIncreasingTime() override
     {
-        return static_cast<double>(now_ns()) * 1e-9;
+        return clock_engine_s();
     }
     double CurrentClockTimeMillis() override
     {
-        return static_cast<double>(clock_ns_of(CLOCK_REALTIME) / 1000) * 1e-3;
+        return clock_wall_ms();
     }
     v8::TracingController *GetTracingController() override
     {

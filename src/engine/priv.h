@@ -179,6 +179,25 @@ v8::MaybeLocal<v8::Function> host_function(
     v8::Local<v8::Context> context, uint32_t function, uint32_t flags);
 void host_forget_context(uint32_t id);
 
+/* --- rejection.cc --------------------------------------------------------------------- */
+
+/* In an entry whose microtasks have run: tells hooks.rejected, if it is the outermost one. Guest
+ * code may run. False: terminated. */
+bool rejections_tell(void);
+/* What the terminated entry has rejected is told to nobody. */
+void rejections_forget(void);
+
+/* --- setting.cc ----------------------------------------------------------------------- */
+
+/* The guest's time since 1970, and a time of its that only passes. */
+double clock_wall_ms(void);
+double clock_passing_ms(void);
+/* The time that V8 measures itself by. */
+double clock_engine_s(void);
+/* Takes from the isolate, and from a new context before guests see it, what eng.config says. */
+void features_remove(v8::Isolate *isolate);
+void features_remove(v8::Local<v8::Context> context);
+
 /* --- arena.cc ------------------------------------------------------------------------- */
 
 /* Late in the template: plugs the holes of malloc's arena, so that cells allocate at its top. */

@@ -58,6 +58,7 @@ future_new(gbx_isolate *isolate, enum future_kind kind)
             return &no_memory;
         return future_failed(GBX_ELIMIT, "too many requests are open in this isolate");
     }
+    future->number = future->id;
     future->kind = (uint8_t)kind;
     future->status = GBX_EBUSY;
     future->kill_at_us = UINT64_MAX;
@@ -311,6 +312,12 @@ gbx_future_then(gbx_future *future, gbx_future_callback callback, void *data)
     }
     future->callback = callback;
     future->data = data;
+}
+
+uint32_t
+gbx_future_id(const gbx_future *future)
+{
+    return future->number;
 }
 
 const gbx_value *

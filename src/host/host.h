@@ -228,7 +228,8 @@ struct gbx_isolate {
     _Atomic uint32_t stops;      /* how often gbx_isolate_terminate() was called */
     gbx_isolate_options options; /* name is our copy */
     char name[64];
-    struct gbx_context *context; /* its own; lent */
+    char zone[PLACE_ZONE_BYTES], locale[PLACE_LOCALE_BYTES]; /* behind the options */
+    struct gbx_context *context;                             /* its own; lent */
 
     struct table futures;    /* gbx_future: open requests; the key is the request's id */
     struct table functions;  /* struct function */
@@ -270,6 +271,11 @@ struct gbx_isolate {
     uint32_t stops_heeded;         /* terminations for which deadlines have been set */
     uint64_t paused_at_us;         /* a debugger holds it since; 0: no */
     uint64_t opened_us;
+    struct {
+        uint64_t since_us; /* the span that is counted in began */
+        uint32_t told;     /* in it */
+        uint64_t omitted;  /* since one was told */
+    } rejections;
     uint64_t sent_bytes, received_bytes, resident_bytes;
     uint64_t told_bytes; /* of all messages to the cell, sent or waiting */
     uint64_t host_us;    /* in host functions that the guest called */
@@ -359,6 +365,7 @@ enum future_kind {
 struct gbx_future {
     struct gbx_isolate *isolate; /* counted; NULL: none, or finished */
     uint32_t id;                 /* in isolate->futures; 0: finished */
+    uint32_t number;             /* what it was; 0: it was never open */
     uint8_t kind;
     bool finished, forgotten;
     bool by_reference; /* the answer must be a reference, else a value */
@@ -584,6 +591,17 @@ uint64_t deferreds_top(const struct gbx_isolate *isolate);
 /* ... or sends an error in its place. */
 void function_refused(
     struct gbx_isolate *isolate, uint32_t callback, const char *name, const char *message);
+
+/* Checks the options of clock, seed, place and features; the template that all options lead to;
+ * tells a new cell its clock and seed (setting.c). */
+gbx_status setting_check(const gbx_isolate_options *options, gbx_error *error);
+void setting_template(
+    const gbx_isolate_options *options, uint32_t require, uint64_t option[TEMPLATE_OPTIONS]);
+void setting_begin(struct gbx_isolate *isolate);
+
+/* Tells the user of a rejection (rejection.c). `value` may be NULL. */
+void rejection_tell(struct gbx_isolate *isolate, uint32_t call, uint64_t omitted,
+    const gbx_error *error, const gbx_value *value);
 
 /* The cell says that a debugger holds it. False: it cannot be, there is none. */
 bool isolate_paused(struct gbx_isolate *isolate, bool paused);

@@ -165,6 +165,12 @@ isolate_leave(gbx_isolate *isolate)
 
 /* --- public --------------------------------------------------------------------------------- */
 
+enum {
+    ALL_FLAGS = GBX_ISOLATE_PROFILING | GBX_ISOLATE_NO_FORK | GBX_ISOLATE_SEEDED |
+                GBX_ISOLATE_NO_CODE_FROM_STRINGS | GBX_ISOLATE_NO_WASM |
+                GBX_ISOLATE_NO_SHARED_MEMORY
+};
+
 gbx_status
 isolate_options_read(
     const gbx_isolate_options *options, gbx_isolate_options *out, gbx_error *error)
@@ -189,11 +195,11 @@ isolate_options_read(
             (unsigned long long)out->stack_limit_bytes,
             (unsigned long long)(STACK_LIMIT_MIN / KIB),
             (unsigned long long)(STACK_LIMIT_MAX / MIB));
-    if ((out->flags & ~(uint32_t)(GBX_ISOLATE_PROFILING | GBX_ISOLATE_NO_FORK)) != 0)
+    if ((out->flags & ~(uint32_t)ALL_FLAGS) != 0)
         return fail(error, GBX_EUNSUPPORTED, "isolate options: unknown flag 0x%x", out->flags);
     if (out->name != NULL && strlen(out->name) >= sizeof((gbx_isolate *)0)->name)
         return fail(error, GBX_EINVAL, "isolate name: longer than 63 bytes");
-    return GBX_OK;
+    return setting_check(out, error);
 }
 
 gbx_isolate *
@@ -208,6 +214,10 @@ isolate_new(const gbx_isolate_options *options, struct scratch *scratch)
     isolate->options = *options;
     text_copy(isolate->name, sizeof isolate->name, name, strlen(name));
     isolate->options.name = isolate->name;
+    if (options->time_zone != NULL)
+        isolate->options.time_zone = strcpy(isolate->zone, options->time_zone);
+    if (options->locale != NULL)
+        isolate->options.locale = strcpy(isolate->locale, options->locale);
     isolate->futures.max = FUTURES_MAX;
     isolate->functions.max = FUNCTIONS_MAX;
     isolate->contexts.max = CONTEXTS_MAX - 1;
@@ -265,14 +275,8 @@ gbx_isolate_open(gbx_runtime *runtime, const gbx_isolate_options *options,
     gbx_isolate *isolate = isolate_new(&o, runtime->scratch);
     if (isolate == NULL)
         return fail(error, GBX_ENOMEM, "no memory for an isolate");
-    uint64_t option[TEMPLATE_OPTIONS] = {
-        [TEMPLATE_MEMORY_LIMIT] = o.memory_limit_bytes,
-        [TEMPLATE_STACK_LIMIT] = o.stack_limit_bytes,
-        [TEMPLATE_FLAGS] = (o.on_console != NULL ? TEMPLATE_CONSOLE : 0u) |
-                           ((o.flags & GBX_ISOLATE_NO_FORK) != 0 ? 0u : TEMPLATE_FORK) |
-                           ((o.flags & GBX_ISOLATE_PROFILING) != 0 ? TEMPLATE_PROFILING : 0u),
-        [TEMPLATE_LAYERS] = runtime->require,
-    };
+    uint64_t option[TEMPLATE_OPTIONS];
+    setting_template(&o, runtime->require, option);
     struct cell *cell;
     status = cell_obtain(runtime, option, &cell, error);
     if (status != GBX_OK) {
@@ -280,6 +284,7 @@ gbx_isolate_open(gbx_runtime *runtime, const gbx_isolate_options *options,
         return status;
     }
     isolate_begin(isolate, runtime, cell);
+    setting_begin(isolate);
     *out_isolate = isolate;
     return GBX_OK;
 }

@@ -16,7 +16,8 @@ struct gbx_template {
     gbx_runtime *runtime; /* good as long as the isolate is in it */
     gbx_isolate *isolate; /* warm; dead, it is replaced when one is asked for */
     gbx_isolate_options isolate_options;
-    gbx_preload *preloads; /* owned, with what they name */
+    char zone[PLACE_ZONE_BYTES], locale[PLACE_LOCALE_BYTES]; /* behind them */
+    gbx_preload *preloads;                                   /* owned, with what they name */
     size_t count;
     uint64_t timeout_us, cpu_us;
     char name[64];
@@ -206,6 +207,10 @@ keep_options(struct gbx_template *t, const gbx_isolate_options *options, gbx_err
         (void)snprintf(t->name, sizeof t->name, "%s", t->isolate_options.name);
         t->isolate_options.name = t->name;
     }
+    if (status == GBX_OK && t->isolate_options.time_zone != NULL)
+        t->isolate_options.time_zone = strcpy(t->zone, t->isolate_options.time_zone);
+    if (status == GBX_OK && t->isolate_options.locale != NULL)
+        t->isolate_options.locale = strcpy(t->locale, t->isolate_options.locale);
     return status;
 }
 

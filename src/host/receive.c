@@ -170,6 +170,35 @@ on_failure(gbx_isolate *isolate, const struct frame *frame, const struct msg_fai
     return true;
 }
 
+static bool
+on_rejection(gbx_isolate *isolate, const struct frame *frame, const struct msg_rejection *m)
+{
+    const struct msg_failure thrown = { .line = m->line,
+        .column = m->column,
+        .name = m->name,
+        .message = m->message,
+        .stack = m->stack,
+        .file = m->file,
+        .source_line = m->source_line };
+    gbx_error error = GBX_ERROR_INIT;
+    gbx_value *value = NULL;
+
+    (void)frame;
+    if (isolate->options.on_rejection == NULL)
+        return broke(isolate, "a rejection that was not asked for");
+    if (m->call != 0 && table_get(&isolate->futures, m->call) == NULL &&
+        !table_had(&isolate->futures, m->call))
+        return broke(isolate, "a rejection in a request that never was");
+    if (m->value.len > REJECTION_VALUE_MAX)
+        return broke(isolate, "a rejection whose reason is past its limit");
+    if (m->value.len > 0 && read_value(isolate, m->value, 0, NULL, &value) == GBX_EPROTO)
+        return false;
+    fill_failure(&error, GBX_ETHROW, &thrown);
+    rejection_tell(isolate, m->call, m->omitted, &error, value);
+    gbx_value_free(value);
+    return isolate->cell != NULL;
+}
+
 /* The arguments of a callback, as read_value() answers; on failure all of them are freed. */
 static gbx_status
 read_arguments(gbx_isolate *isolate, const struct frame *frame, const struct msg_callback *m,
@@ -373,6 +402,7 @@ receive(gbx_isolate *isolate, const struct frame *frame)
         CASE(RESULT, result)
         CASE(REFERENCE, reference)
         CASE(FAILURE, failure)
+        CASE(REJECTION, rejection)
         CASE(CALLBACK, callback)
         CASE(CANCELLED, cancelled)
         CASE(CONSOLE, console)

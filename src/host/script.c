@@ -179,6 +179,14 @@ drop_console(gbx_isolate *isolate, uint32_t level, const char *text, size_t len,
     (void)data;
 }
 
+static void
+drop_rejection(gbx_isolate *isolate, const gbx_rejection *rejection, void *data)
+{
+    (void)isolate;
+    (void)rejection;
+    (void)data;
+}
+
 /* Options that lead to the template of `like`, and V8's flags in it; nobody is called back. */
 static gbx_isolate_options
 maker_options(const gbx_isolate *like)
@@ -188,7 +196,11 @@ maker_options(const gbx_isolate *like)
     options.flags = like->options.flags;
     options.memory_limit_bytes = like->options.memory_limit_bytes;
     options.stack_limit_bytes = like->options.stack_limit_bytes;
+    options.time_zone = like->options.time_zone;
+    options.locale = like->options.locale;
+    options.seed = like->options.seed;
     options.on_console = like->options.on_console != NULL ? drop_console : NULL;
+    options.on_rejection = like->options.on_rejection != NULL ? drop_rejection : NULL;
     return options;
 }
 

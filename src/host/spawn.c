@@ -28,6 +28,18 @@ template_find(struct gbx_runtime *runtime, const uint64_t option[TEMPLATE_OPTION
     return NULL;
 }
 
+/* What it said of itself, or what receiving that failed with. */
+static gbx_status
+template_failed(int e, const struct control *said, gbx_error *error)
+{
+    if (e == 0 && said->number[0] == READY_REFUSED)
+        return fail(error, GBX_EINVAL, "%s", said->text);
+    if (e == 0)
+        return fail(error, GBX_EENGINE, "the template could not start: %s", said->text);
+    return fail(error, GBX_ELOST, "the template did not start: %s",
+        e == ECONNRESET ? "its process died" : strerror(e));
+}
+
 static gbx_status
 template_start(struct gbx_runtime *runtime, const uint64_t option[TEMPLATE_OPTIONS],
     struct template **out, gbx_error *error)
@@ -69,13 +81,8 @@ template_start(struct gbx_runtime *runtime, const uint64_t option[TEMPLATE_OPTIO
         zygote_stop(runtime);
         return fail(error, GBX_ELOST, "the zygote did not answer: %s", strerror(e));
     }
-    if (e != 0 || order.kind != CONTROL_READY || order.number[0] != 0) {
-        gbx_status status = GBX_EENGINE;
-        if (e == 0)
-            (void)fail(error, status, "the template could not start: %s", order.text);
-        else
-            (void)fail(error, status = GBX_ELOST, "the template did not start: %s",
-                e == ECONNRESET ? "its process died" : strerror(e));
+    if (e != 0 || order.kind != CONTROL_READY || order.number[0] != READY_WELL) {
+        gbx_status status = template_failed(e, &order, error);
         template_free(t);
         return status;
     }

@@ -1,6 +1,7 @@
 /* The API from its first call on: options, arguments, contexts, references, promises, futures. */
 #include "support.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -136,7 +137,7 @@ CleanTest(api, isolate_options_are_checked)
     o.stack_limit_bytes = 64 << 10;
     cr_assert_eq(isolate_status(&w, &o), GBX_OK);
     o = init;
-    o.size -= 8;
+    o.size = offsetof(gbx_isolate_options, data);
     cr_assert_eq(isolate_status(&w, &o), GBX_EINVAL);
     memset(&longer, 0, sizeof longer);
     longer.u.isolate = init;

@@ -187,8 +187,14 @@ limit_data(void)
 void
 become_cell(uint64_t seed)
 {
-    static const struct engine_hooks hooks = { on_call, on_settled, on_console, on_interrupt,
-        on_memory, on_fatal, on_inspector_message, on_paused };
+    static const struct engine_hooks hooks = { .call_host = on_call,
+        .settled = on_settled,
+        .console = on_console,
+        .interrupt = on_interrupt,
+        .memory = on_memory,
+        .fatal = on_fatal,
+        .inspector_message = on_inspector_message,
+        .paused = on_paused };
 
     (void)alarm(CHECK_SECONDS);
     limit_data();

@@ -42,13 +42,12 @@ template_new(struct fake_cell *f, const gbx_isolate_options *options)
     t->forks_fd = -1;
     f->template_socket = pair[1];
     t->cells.max = TABLE_MAX;
-    t->option[TEMPLATE_MEMORY_LIMIT] = options != NULL && options->memory_limit_bytes != 0
-                                           ? options->memory_limit_bytes
-                                           : MEMORY_LIMIT_DEFAULT;
-    t->option[TEMPLATE_STACK_LIMIT] = options != NULL ? options->stack_limit_bytes : 0;
-    t->option[TEMPLATE_FLAGS] =
-        TEMPLATE_FORK |
-        (options != NULL && options->on_console != NULL ? TEMPLATE_CONSOLE : 0u);
+    gbx_isolate_options o = GBX_ISOLATE_OPTIONS_INIT;
+    if (options != NULL)
+        o = *options;
+    if (o.memory_limit_bytes == 0)
+        o.memory_limit_bytes = MEMORY_LIMIT_DEFAULT;
+    setting_template(&o, 0, t->option);
     f->runtime->templates = t;
     GBX_CHECK(watch_add(f->runtime, &t->watch, WATCH_TEMPLATE, t, t->socket, NULL) == GBX_OK);
     return t;

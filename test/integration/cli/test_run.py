@@ -96,6 +96,13 @@ def test_promises_are_awaited():
     js('Promise.reject(new TypeError("no"))').is_like(1, '', '...TypeError: no')
 
 
+def test_a_rejection_that_nobody_handles_is_an_exception():
+    js('Promise.reject(new TypeError("no")); console.log("on"); 5', '--print').is_like(1, 'on\n', '...TypeError: no')
+    js('(async () => { await null; Promise.reject(new Error("late")); return 5 })()').is_like(1, '', '...Error: late')
+    js('Promise.reject(7); 5').is_like(1, '', '...7')
+    js('const p = Promise.reject(1); p.catch(() => 0); 5', '--print').is_like(0, '5\n')
+
+
 def test_print_shows_values_as_node_does():
     js("({ a: [1, 2n, null], b: new Map([['k', new Set([/x/g])]]), c: 'text' })", '--print').is_like(
         0, "{ a: [ 1, 2n, null ], b: Map(1) { 'k' => Set(1) { /x/g } }, c: 'text' }\n", '')
