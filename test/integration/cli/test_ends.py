@@ -250,6 +250,7 @@ class Terminal:
     def __init__(self, *words, **environment):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup ignores it, for all that run below
             os.execve(GLOVEBOX, [GLOVEBOX, *words], {**ENVIRONMENT, **environment})
         modes = termios.tcgetattr(self.fd)
         modes[1] &= ~termios.OPOST
