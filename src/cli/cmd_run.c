@@ -228,7 +228,7 @@ const struct command command_run = {
                 "glovebox run --memory 64M --timeout 2s --cpu 1s untrusted.js\n"
                 "echo 'await 6 * 7' | glovebox run --json --module -\n"
                 "glovebox run -p --set page=@README.md -e 'page.split(/\\s+/).length'\n"
-                "glovebox run --root src src/main.mjs\n"
+                "glovebox run --root . program.mjs\n"
                 "glovebox run --heap-snapshot out.heapsnapshot program.js",
     .flags = flags,
     .run = run_main,

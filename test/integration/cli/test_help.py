@@ -44,7 +44,7 @@ def test_help_in_every_form():
 
 def test_the_examples_of_the_help_run():
     text = run('run', '--help').out.split('Examples:\n')[1].split('\n\n')[0]
-    with Place(program__js='1', untrusted__js='2', README__md='# one two') as place:
+    with Place(program__js='1', program__mjs='3', untrusted__js='2', README__md='# one two') as place:
         for line in text.splitlines():
             line = line.strip().replace('glovebox', GLOVEBOX, 1)
             ended = subprocess.run(['sh', '-c', line], cwd=place.path, env=ENVIRONMENT, stdout=subprocess.PIPE,
