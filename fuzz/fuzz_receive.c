@@ -369,27 +369,28 @@ settle(uint32_t which)
         gbx_deferred_reject(deferred, "Error", "late");
 }
 
-/* By its specifier: later, never, or at once and how. */
+/* By its specifier: later, never, or at once and how. The specifier is gone with the import. */
 static void
 load(gbx_import *import, void *data)
 {
     gbx_module_options options = GBX_MODULE_OPTIONS_INIT;
     const char *specifier = gbx_import_specifier(import);
+    char how = specifier[0];
     size_t slot = strlen(specifier) % SLOTS;
 
     options.name = specifier;
     GBX_CHECK(gbx_import_referrer(import) != NULL && gbx_import_type(import) != NULL);
-    if (specifier[0] == 'l' && imports[slot] == NULL)
+    if (how == 'l' && imports[slot] == NULL)
         imports[slot] = import;
-    else if (specifier[0] == 'm' && modules[slot] != NULL)
+    else if (how == 'm' && modules[slot] != NULL)
         gbx_import_module(import, modules[slot]);
-    else if (specifier[0] == 'f')
+    else if (how == 'f')
         gbx_import_fail(import, "Error", specifier);
-    else if (specifier[0] == '.')
+    else if (how == '.')
         gbx_files_load(import, data);
     else
         gbx_import_source(import, specifier, strlen(specifier), &options);
-    if (specifier[0] == 'c')
+    if (how == 'c')
         close_isolate();
 }
 

@@ -9,7 +9,7 @@
 /* clang-format off */
 #define OUTCOME_LIST(X)                                                                          \
     X(OK,         0, "ok",        "the program ended, and what it promised was kept")            \
-    X(THREW,      1, "exception", "the program threw, left a rejection alone, or has a syntax error") \
+    X(THREW,      1, "exception", "it threw, left a rejection alone, or has a syntax error") \
     X(USAGE,      2, "usage",     "the command line is wrong")                                   \
     X(INPUT,      3, "input",     "a file is missing, unreadable, too large, or not text")       \
     X(OUTPUT,     4, "output",    "standard output or a heap snapshot could not be written")     \
