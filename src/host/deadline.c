@@ -80,6 +80,7 @@ deadline_begin(gbx_future *future)
     uint64_t now = now_us();
 
     future->begun = true;
+    isolate->heard_at_us = now; /* what came before has nothing to do with it */
     if (future->measured)
         account_begin(future, now);
     cpu_begin(isolate, future);
@@ -163,11 +164,11 @@ isolate_enforce(gbx_isolate *isolate, uint64_t now)
         return UINT64_MAX;
     if (now < isolate->next_kill_us)
         return isolate->next_kill_us;
-    if (isolate->paused_at_us != 0)
-        return isolate->next_kill_us = now + STOP_KILL_US;
     if (isolate->posting) /* an answer may have come that is not taken in now */
         return isolate->next_kill_us = now + STOP_STARVED_LOOK_US;
     isolate_take_last(isolate); /* an answer that has come counts */
+    if (isolate->cell != NULL && isolate->paused_at_us != 0)
+        return isolate->next_kill_us = now + STOP_KILL_US;
     while (isolate->cell != NULL &&
            (future = table_next(&isolate->futures, &cursor, &id)) != NULL) {
         uint64_t at = future->kill_at_us;

@@ -269,7 +269,8 @@ struct gbx_isolate {
     uint64_t cpu_allowed_us; /* CPU time of the cell that budgets allow; UINT64_MAX: no end */
     uint32_t budgeted, unbudgeted; /* futures that have begun, with a CPU budget and without */
     uint32_t stops_heeded;         /* terminations for which deadlines have been set */
-    uint64_t paused_at_us;         /* a debugger holds it since; 0: no */
+    uint64_t paused_at_us;         /* a debugger holds it since, at the earliest; 0: no */
+    uint64_t heard_at_us;          /* with a session: all that had come till then is taken in */
     uint64_t opened_us;
     struct {
         uint64_t since_us; /* the span that is counted in began */

@@ -36,6 +36,7 @@ gbx_inspector_open(gbx_isolate *isolate, gbx_inspector_callback on_message, void
         isolate_unref(isolate);
         return fail(error, status, "cannot ask for the session: %s", gbx_strstatus(status));
     }
+    isolate->heard_at_us = now_us();
     isolate_urge(isolate);
     *out_inspector = inspector;
     return GBX_OK;
@@ -85,8 +86,9 @@ isolate_paused(gbx_isolate *isolate, bool paused)
     /* Without a session it is not believed; the last one may have gone while this was sent. */
     if (paused && isolate->inspectors.live == 0)
         return isolate->inspectors.count > 0;
+    /* The cell's clocks rest since it paused; a busy host hears of it later. */
     if (paused && isolate->paused_at_us == 0)
-        isolate->paused_at_us = now;
+        isolate->paused_at_us = isolate->heard_at_us;
     if (!paused && isolate->paused_at_us != 0) {
         while ((future = table_next(&isolate->futures, &cursor, &id)) != NULL)
             if (future->kill_at_us != UINT64_MAX)

@@ -257,6 +257,8 @@ isolate_service(gbx_isolate *isolate)
         any |= flush(isolate);
     if (isolate->cell != NULL && snapshot_listens(isolate))
         any |= snapshot_service(isolate);
+    if (!any && isolate->inspectors.live > 0)
+        isolate->heard_at_us = now_us();
     return any;
 }
 
