@@ -79,6 +79,23 @@ crossing_text(v8::Local<v8::Value> text, struct buf *out)
            (out->len == 0 || memchr(out->p, 0, out->len) == nullptr);
 }
 
+/* What one attribute is in V8's list: key, value, and of a declaration also where it stands. */
+enum {
+    DECLARED = 3,
+    CALLED = 2
+};
+
+/* The language wants one error for what is declared, another for an argument of import(). */
+static bool
+refuse_attribute(const char *what, v8::Local<v8::String> name, int step)
+{
+    v8::Local<v8::String> text = words(what, name, "' is not supported");
+
+    eng.isolate->ThrowException(
+        step == DECLARED ? v8::Exception::SyntaxError(text) : v8::Exception::TypeError(text));
+    return false;
+}
+
 /* Whether the attributes, `step` things each, ask for JSON. False: an exception is pending. */
 static bool
 read_attributes(v8::Local<v8::FixedArray> attributes, int step, bool *json)
@@ -88,9 +105,9 @@ read_attributes(v8::Local<v8::FixedArray> attributes, int step, bool *json)
         v8::Local<v8::String> key = attributes->Get(i).As<v8::Value>().As<v8::String>();
         v8::Local<v8::String> value = attributes->Get(i + 1).As<v8::Value>().As<v8::String>();
         if (!key->StringEquals(text_of("type")))
-            return throw_type_error("the import attribute '", key, "' is not supported");
+            return refuse_attribute("the import attribute '", key, step);
         if (!value->StringEquals(text_of("json")))
-            return throw_type_error("the import type '", value, "' is not supported");
+            return refuse_attribute("the import type '", value, step);
         *json = true;
     }
     return true;
@@ -166,7 +183,7 @@ load_node(uint32_t id, v8::Local<v8::Module> module)
         if (import->GetPhase() != v8::ModuleImportPhase::kEvaluation)
             return throw_type_error(
                 "this phase of import is not supported: '", import->GetSpecifier(), "'");
-        if (!read_attributes(import->GetImportAttributes(), 3, &request.json) ||
+        if (!read_attributes(import->GetImportAttributes(), DECLARED, &request.json) ||
             !ask_texts(
                 load->context, &request, import->GetSpecifier(), module->GetResourceName()))
             return false;
@@ -452,7 +469,7 @@ import_dynamic(v8::Local<v8::Context> context, v8::Local<v8::Data>,
         caught.ReThrow();
         return v8::MaybeLocal<v8::Promise>();
     }
-    if (read_attributes(attributes, 2, &request.json)) {
+    if (read_attributes(attributes, CALLED, &request.json)) {
         request.load = load_new(context, LOAD_IMPORT, promise);
         if (ask_texts(context_id(context), &request, specifier, referrer))
             return promise->GetPromise();

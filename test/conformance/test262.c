@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <ftw.h>
 #include <glovebox/glovebox.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,6 +103,7 @@ read_file(const char *path, size_t *len)
 struct run {
     gbx_runtime *runtime;
     const char *folder; /* of test262 */
+    const char *tests;  /* of its tests; a real path */
     gbx_isolate *isolate;
     gbx_context *context;
     bool done; /* an asynchronous test has said how it went */
@@ -156,6 +158,34 @@ give(struct run *run, const char *name, gbx_function function)
     return given;
 }
 
+/* Imports are paths from the file that imports; from the root, for what the runner itself does. */
+static void
+load(gbx_import *import, void *data)
+{
+    const struct run *run = data;
+    gbx_module_options options = GBX_MODULE_OPTIONS_INIT;
+    const char *referrer = gbx_import_referrer(import), *name = NULL;
+    const char *slash = strrchr(referrer, '/');
+    char path[4096], real[PATH_MAX];
+    size_t len, root = strlen(run->tests);
+
+    int n = snprintf(path, sizeof path, "%s/%.*s/%s", run->tests,
+        slash == NULL ? 0 : (int)(slash - referrer), referrer, gbx_import_specifier(import));
+    if (n < (int)sizeof path && realpath(path, real) != NULL &&
+        strncmp(real, run->tests, root) == 0)
+        name = real + root + 1;
+    if (name != NULL && gbx_import_loaded(import, name))
+        return;
+    char *source = name == NULL ? NULL : read_file(real, &len);
+    options.kind = strcmp(gbx_import_type(import), "json") == 0 ? GBX_MODULE_JSON : 0;
+    options.name = name;
+    if (source == NULL)
+        gbx_import_fail(import, "Error", "no such file");
+    else
+        gbx_import_source(import, source, len, &options);
+    free(source);
+}
+
 static bool
 include(struct run *run, const char *name)
 {
@@ -177,6 +207,7 @@ static bool
 prepare(struct run *run, const struct front_matter *test)
 {
     if (!give(run, "print", on_print) || !give(run, "evalScript", on_eval_script) ||
+        gbx_context_set_loader(run->context, load, run) != GBX_OK ||
         gbx_eval(run->context, harness_262, NULL, NULL, NULL) != GBX_OK) {
         (void)snprintf(run->why, sizeof run->why, "cannot prepare a context");
         return false;
@@ -246,9 +277,11 @@ passes(struct run *run, const struct front_matter *test, const char *path, const
         memcpy(text, directive, before);
         memcpy(text + before, source, len + 1);
         options.timeout_us = TIMEOUT_US;
-        options.flags = GBX_RESULT_IGNORE | (test->module ? GBX_MODULE | GBX_AWAIT : 0);
+        options.flags = GBX_RESULT_IGNORE;
         options.file = path;
-        gbx_future *future = gbx_context_eval(run->context, text, before + len, &options);
+        gbx_future *future = test->module
+                                 ? gbx_context_import(run->context, path, &options)
+                                 : gbx_context_eval(run->context, text, before + len, &options);
         gbx_status status = gbx_future_wait(future, -1, &error);
         gbx_future_free(future);
         if (status == GBX_OK && test->async)
@@ -322,10 +355,10 @@ run_file(struct run *run, const char *path, int out)
 }
 
 static void
-work(const char *folder, int worker, int workers, int out)
+work(const char *folder, const char *below, int worker, int workers, int out)
 {
     gbx_error error = GBX_ERROR_INIT;
-    struct run run = { .folder = folder };
+    struct run run = { .folder = folder, .tests = below };
 
     if (gbx_runtime_open(NULL, &run.runtime, &error) != GBX_OK) {
         (void)fprintf(stderr, "test262: %s\n", error.message);
@@ -366,7 +399,7 @@ gather(FILE *in)
 int
 main(int argc, char **argv)
 {
-    char path[4096];
+    char path[4096], below[PATH_MAX];
     long workers = sysconf(_SC_NPROCESSORS_ONLN);
     int channel[2], worst = 0, status;
 
@@ -382,13 +415,16 @@ main(int argc, char **argv)
             stderr, "test262: %s: no tests there; expected a checkout of test262\n", path);
         return 2;
     }
+    (void)snprintf(path, sizeof path, "%s/test", argv[1]);
+    if (realpath(path, below) == NULL)
+        return 1;
     qsort(tests, tests_count, sizeof tests[0], by_name);
     if (pipe(channel) < 0)
         return 1;
     for (int i = 0; i < workers; i++)
         if (fork() == 0) {
             (void)close(channel[0]);
-            work(argv[1], i, (int)workers, channel[1]);
+            work(argv[1], below, i, (int)workers, channel[1]);
             _exit(0);
         }
     (void)close(channel[1]);

@@ -436,7 +436,8 @@ CleanTest(module, imports_json_as_json_only)
     fails(
         gbx_context_import(w.context, "source", NULL), GBX_ETHROW, "'good' is not JSON", NULL);
     fails(gbx_context_import(w.context, "odd", NULL), GBX_ETHROW,
-        "the import attribute 'color' is not supported", NULL);
+        "the import attribute 'color' is not supported", &error);
+    cr_assert_str_eq(error.name, "SyntaxError");
     fails(gbx_context_import(w.context, "css", NULL), GBX_ETHROW,
         "the import type 'css' is not supported", NULL);
     fails(gbx_context_import(w.context, "two", NULL), GBX_ETHROW, "export named 'x'", &error);
@@ -445,7 +446,8 @@ CleanTest(module, imports_json_as_json_only)
     fails(gbx_context_import(w.context, "bad.json", NULL), GBX_ETHROW, "bad.json: ", &error);
     cr_assert_str_eq(error.name, "SyntaxError");
     fails(start(w.context, "import('d.json', { with: { color: 'red' } })", GBX_AWAIT),
-        GBX_ETHROW, "'color' is not supported", NULL);
+        GBX_ETHROW, "'color' is not supported", &error);
+    cr_assert_str_eq(error.name, "TypeError");
     cr_assert_eq(settle_number(start(w.context,
                      "import('d.json', { with: { type: 'json' } }).then((d) => d.default.x[0])",
                      GBX_AWAIT)),
