@@ -1,7 +1,6 @@
 /* bench_fork.c - isolates that begin where another one is: forks of a live one, and templates.
  *
- * The large script is typescript.js, if the environment names it (BENCH_TYPESCRIPT), as
- * `npm install typescript` has it: it is no part of glovebox. */
+ * The large script is typescript.js, which BENCH_TYPESCRIPT names: tools/bench gets it from npm. */
 #include "bench.h"
 
 #include <stdio.h>
