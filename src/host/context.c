@@ -139,8 +139,8 @@ call_arguments_check(const gbx_value *const *arguments, size_t count, gbx_error 
     return GBX_OK;
 }
 
-gbx_status
-call_argument_put(gbx_isolate *isolate, const gbx_value *value)
+static gbx_status
+argument_put(gbx_isolate *isolate, const gbx_value *value)
 {
     struct buf *out = &isolate->scratch->out;
     size_t begun = argument_begin(out);
@@ -149,6 +149,25 @@ call_argument_put(gbx_isolate *isolate, const gbx_value *value)
     if (status == GBX_OK)
         argument_end(out, begun);
     return status;
+}
+
+gbx_future *
+call_send(gbx_isolate *isolate, gbx_future *future, size_t frame, const gbx_value *first,
+    const gbx_value *const *rest, size_t count, const gbx_call_options *options)
+{
+    struct buf *out = &isolate->scratch->out;
+    size_t field = frame_last_begin(out), bad = 0;
+    gbx_status status = first != NULL ? argument_put(isolate, first) : GBX_OK;
+
+    for (size_t i = 0; i < count && status == GBX_OK; i++) {
+        status = argument_put(isolate, rest[i]);
+        bad = i;
+    }
+    if (status != GBX_OK)
+        return call_unsendable(isolate, future, status, bad);
+    frame_last_end(out, frame, field);
+    future_limit(future, options->timeout_us, options->cpu_us);
+    return future_send(isolate, future);
 }
 
 gbx_future *
@@ -178,15 +197,7 @@ gbx_context_eval_closure(gbx_context *context, const char *source, size_t len,
             .count = (uint32_t)count,
             .file = span_text(o.file),
             .source = span_of(source, len) });
-    size_t field = frame_last_begin(out);
-    for (size_t i = 0; i < count; i++) {
-        gbx_status status = call_argument_put(isolate, arguments[i]);
-        if (status != GBX_OK)
-            return call_unsendable(isolate, future, status, i);
-    }
-    frame_last_end(out, frame, field);
-    future_limit(future, o.timeout_us, o.cpu_us);
-    return future_send(isolate, future);
+    return call_send(isolate, future, frame, NULL, arguments, count, &o);
 }
 
 gbx_future *
@@ -211,16 +222,7 @@ gbx_context_call(gbx_context *context, const char *path, const gbx_value *const 
             .cpu_us = o.cpu_us,
             .path = span_text(path),
             .count = (uint32_t)count });
-    /* The arguments are the last field: they are written in place. */
-    size_t field = frame_last_begin(out);
-    for (size_t i = 0; i < count; i++) {
-        gbx_status status = call_argument_put(isolate, arguments[i]);
-        if (status != GBX_OK)
-            return call_unsendable(isolate, future, status, i);
-    }
-    frame_last_end(out, frame, field);
-    future_limit(future, o.timeout_us, o.cpu_us);
-    return future_send(isolate, future);
+    return call_send(isolate, future, frame, NULL, arguments, count, &o);
 }
 
 gbx_future *

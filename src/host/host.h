@@ -559,8 +559,11 @@ gbx_status call_options_read(const struct gbx_isolate *isolate, const gbx_call_o
 gbx_status call_source_check(size_t len, const gbx_call_options *options, gbx_error *error);
 gbx_status call_arguments_check(
     const gbx_value *const *arguments, size_t count, gbx_error *error);
-/* Appends one to the request that is being written. */
-gbx_status call_argument_put(struct gbx_isolate *isolate, const gbx_value *value);
+/* Sends the request whose frame begins at `frame` of scratch->out and lacks the last field: the
+ * arguments, `first` before the others unless it is NULL. */
+struct gbx_future *call_send(struct gbx_isolate *isolate, struct gbx_future *future,
+    size_t frame, const gbx_value *first, const gbx_value *const *rest, size_t count,
+    const gbx_call_options *options);
 /* The future of a request that runs code in `context`. */
 struct gbx_future *call_future(
     struct gbx_isolate *isolate, uint32_t context, const gbx_call_options *options);

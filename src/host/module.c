@@ -274,13 +274,5 @@ gbx_module_call(gbx_module *module, const char *path, const gbx_value *const *ar
             .module = module->id,
             .path = span_text(path),
             .count = (uint32_t)count });
-    size_t field = frame_last_begin(out);
-    for (size_t i = 0; i < count; i++) {
-        gbx_status status = call_argument_put(isolate, arguments[i]);
-        if (status != GBX_OK)
-            return call_unsendable(isolate, future, status, i);
-    }
-    frame_last_end(out, frame, field);
-    future_limit(future, o.timeout_us, o.cpu_us);
-    return future_send(isolate, future);
+    return call_send(isolate, future, frame, NULL, arguments, count, &o);
 }

@@ -287,19 +287,7 @@ ask(gbx_reference *reference, struct wish wish, const gbx_call_options *options)
             .reference = reference->id,
             .key = span_of(wish.key, wish.len),
             .count = (uint32_t)wish.count + (wish.first != NULL) });
-    size_t field = frame_last_begin(out);
-    if (wish.first != NULL)
-        status = call_argument_put(isolate, wish.first);
-    size_t bad = 0;
-    for (size_t i = 0; i < wish.count && status == GBX_OK; i++) {
-        status = call_argument_put(isolate, wish.rest[i]);
-        bad = i;
-    }
-    if (status != GBX_OK)
-        return call_unsendable(isolate, future, status, bad);
-    frame_last_end(out, frame, field);
-    future_limit(future, o.timeout_us, o.cpu_us);
-    return future_send(isolate, future);
+    return call_send(isolate, future, frame, wish.first, wish.rest, wish.count, &o);
 }
 
 gbx_future *
