@@ -72,7 +72,7 @@ asker(struct template *template, pid_t pid)
     struct cell *cell;
 
     while ((cell = table_next(&template->cells, &cursor, &id)) != NULL)
-        if (cell_pid(cell) == pid)
+        if (!cell->exited && cell_pid(cell) == pid)
             return cell;
     return NULL;
 }

@@ -91,7 +91,7 @@ struct template
     int socket;
     int forks_fd; /* tells of forks that its cells ask for; -1: they can't */
     struct watch watch, forks_watch;
-    struct table cells; /* struct cell: asked for, not yet known to have exited */
+    struct table cells; /* struct cell: all that point here */
     struct cell *pool;  /* forked ahead */
     uint32_t pooled;
 };

@@ -176,8 +176,9 @@ take_packet(struct template *template, struct control *packet)
             cell->twin->lost = true;
         break;
     case CONTROL_EXITED:
-        cell = table_remove(&template->cells, packet->id);
-        if (cell != NULL) {
+        /* It stays in the table: it must hear of the template's end. */
+        cell = table_get(&template->cells, packet->id);
+        if (cell != NULL && !cell->exited) {
             cell->exited = true;
             cell->wait_status = (int)packet->number[0];
             cell->cpu_us = packet->number[1];

@@ -32,7 +32,7 @@ original_of(struct template *template, pid_t pid)
     struct cell *cell;
 
     while ((cell = table_next(&template->cells, &cursor, &id)) != NULL)
-        if (cell->twin != NULL && cell_pid(cell) == session)
+        if (cell->twin != NULL && !cell->exited && cell_pid(cell) == session)
             return cell;
     return NULL;
 }
@@ -100,6 +100,8 @@ check_original(const gbx_isolate *isolate, gbx_error *error)
     if (isolate->cell == NULL)
         return fail(error, isolate->has_died ? isolate->death.status : GBX_EDISPOSED,
             "the isolate has ended");
+    if (isolate->cell->template == NULL) /* its end has not been noticed yet */
+        return fail(error, GBX_ELOST, "the isolate's template has ended");
     if (cell_cannot_fork(isolate->cell))
         return fail(error, GBX_EUNSUPPORTED,
             "no fork: the isolate was opened with GBX_ISOLATE_NO_FORK, or this kernel has no "
