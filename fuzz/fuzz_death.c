@@ -29,6 +29,9 @@ check_noted(const gbx_death *death, bool stopped)
     case GBX_ETERMINATED:
         GBX_CHECK(stopped);
         break;
+    case GBX_ESEAL:
+        GBX_CHECK(f.isolate->received_bytes == 0);
+        break;
     default:
         GBX_CHECK(death->status == GBX_ECRASHED || death->status == GBX_ESYS);
     }
@@ -93,6 +96,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (stopped)
         gbx_isolate_terminate(f.isolate);
     read_account(account);
+    if ((flags & 16) != 0)
+        (void)fake_cell_write(&f, span_of(&(const uint8_t){ 0 }, 1));
     if (in.left.len > 0)
         memcpy(f.side.note, in.left.p,
             in.left.len < sizeof *f.side.note ? in.left.len : sizeof *f.side.note);

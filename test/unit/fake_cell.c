@@ -14,7 +14,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-static pid_t
+pid_t
 sleeper_start(void)
 {
     pid_t parent = getpid(), pid = fork();

@@ -48,6 +48,8 @@ void fake_cell_report(
     struct fake_cell *f, int wait_status, uint64_t cpu_us, uint64_t resident_bytes);
 /* Waits for the child: the signal that ended it; 0 if it exited by itself. */
 int fake_cell_reap(struct fake_cell *f);
+/* A child that sleeps until it is killed, or this process ends. */
+pid_t sleeper_start(void);
 /* True if the child still runs. */
 bool fake_cell_runs(struct fake_cell *f);
 
