@@ -47,6 +47,12 @@ const without_memory = (n) => [13, n + 1];
 
 const refer = (number, type = 8) => [...u32(number), ...u32(type)];
 const result = (v) => bytes(v === undefined ? [] : value(v));
+/* What was thrown; see src/base/thrown.h. */
+const thrown = (v) => [0, ...bytes(value(v))];
+const thrown_error = (name, message, properties) => [1, ...bytes(text(name)), ...bytes(text(message)),
+  255, 255, 255, 255, ...u32(properties.length), ...properties.flatMap(([key, item]) => [...bytes(text(key)), ...item])];
+const thrown_list = (items) => [2, ...u32(items.length), ...items.flat()];
+const thrown_above = (depth) => [3, ...u32(depth)];
 const failure = (status, fields = {}) => [...u32(status), ...u32(1), ...u32(2), ...u64(3), ...u64(4),
   ...['name', 'message', 'stack', 'file', 'source_line'].flatMap((name) => bytes(text(fields[name] ?? ''))),
   ...bytes(fields.value ?? [])];
@@ -103,7 +109,7 @@ const receive = {
   script_not_served: [...ask(CACHED), ...frame('RESULT', 0, result(false)), ...serve, ...take(0)],
   script_failure: [...ask(SCRIPT), ...frame('FAILURE', 0, failure(1)), ...serve, ...take(0)],
   failure: [...ask(EVAL), ...frame('FAILURE', 0, failure(1, { name: 'TypeError', message: 'no', stack: 'at x', file: 'f',
-    source_line: 'x()', value: value({ cause: 1 }) })), ...serve, ...take(0)],
+    source_line: 'x()', value: thrown({ cause: 1 }) })), ...serve, ...take(0)],
   failure_nameless: [...ask(EVAL), ...frame('FAILURE', 0, failure(2)), ...serve, ...take(0)],
   failure_disposed: [...context(true), ...hear, ...take(0), ...ask(EVAL), ...context(false), ...ask(EVAL),
     ...frame('FAILURE', 0, failure(6)), ...serve],
@@ -117,8 +123,14 @@ const receive = {
   cache_without_memory: [...ask(CACHE), ...without_memory(2), ...frame('RESULT', 0, result(new Uint8Array([1, 2]).buffer)), ...serve],
   cache_waited_for: [...ask(CACHE), ...frame('RESULT', 0, result(new Uint8Array([1, 2]).buffer)), ...wait(0)],
   failure_unreadable: [...ask(EVAL), ...frame('FAILURE', 0, failure(1, { value: [1] })), ...serve],
+  failure_error: [...ask(EVAL), ...frame('FAILURE', 0, failure(1, { value: thrown_error('AppError', 'no', [
+    ['cause', thrown_error('TypeError', 'why', [['code', thrown('E_WHY')], ['cause', thrown_above(0)]])],
+    ['errors', thrown_list([thrown_error('Error', 'a', []), thrown(1), thrown_above(0)])], ['0', thrown({})]]) })),
+    ...serve, ...take(0)],
+  failure_error_cut: [...ask(EVAL), ...frame('FAILURE', 0, failure(1, { value: thrown_error('E', 'm', []).slice(0, -1) })), ...serve],
+  failure_error_above: [...ask(EVAL), ...frame('FAILURE', 0, failure(1, { value: thrown_error('E', 'm', [['a', thrown_above(1)]]) })), ...serve],
   failure_unasked: [...frame('FAILURE', id(0), failure(1)), ...serve],
-  failure_of_snapshot: [...snapshot(1), ...frame('FAILURE', id(1), failure(19, { value: value(1) })), ...serve, ...take(0)],
+  failure_of_snapshot: [...snapshot(1), ...frame('FAILURE', id(1), failure(19, { value: thrown(1) })), ...serve, ...take(0)],
   callback: called(1), callback_throws: called(2), callback_defers: [...called(3), ...settle(true), ...hear],
   callback_blocks: [...called(7), ...settle(true), ...hear],
   posted: [...given_kind(POST), ...ask(EVAL), ...framed('CALLBACK', 0, callback(FIRST_ID, 1, [value(1)])), ...serve],
@@ -147,7 +159,7 @@ const receive = {
   callback_closed: [...context(true), ...hear, ...ask(FUNCTION, 0), ...context(false),
     ...frame('CALLBACK', id(9), callback(FIRST_ID, 0, [])), ...serve],
   callback_deep: [...given(6), ...Array.from({ length: 70 }, () => frame('CALLBACK', id(9), callback(FIRST_ID, 0, []))).flat(), ...serve],
-  rejection: [...ask(EVAL), ...frame('REJECTION', 0, rejection(FIRST_ID, 0, value({ a: 1 }))), ...serve],
+  rejection: [...ask(EVAL), ...frame('REJECTION', 0, rejection(FIRST_ID, 0, thrown({ a: 1 }))), ...serve],
   rejection_in_none: [...frame('REJECTION', 0, rejection(0, 2)), ...serve],
   rejection_closes: [...frame('REJECTION', 0, rejection(0, 1)), ...serve],
   rejection_in_nothing: [...frame('REJECTION', 0, rejection(FIRST_ID, 0)), ...serve],

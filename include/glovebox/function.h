@@ -94,14 +94,36 @@ GBX_API gbx_status gbx_callback_return(
 /**
  * Answers by throwing an Error in the guest.
  *
- * @param name     "TypeError", "RangeError", "SyntaxError" and "ReferenceError" throw that class;
- *                 any other an Error with that name; NULL: "Error". NUL-terminated UTF-8.
+ * @param name     "EvalError", "RangeError", "ReferenceError", "SyntaxError", "TypeError" and
+ *                 "URIError" throw that class; any other an Error with that name; NULL: "Error".
+ *                 NUL-terminated UTF-8.
  * @param message  NUL-terminated UTF-8, cut at 16 KiB.
  * @return GBX_OK; GBX_EINVAL if it was answered already; GBX_ENOMEM.
  * @threads one at a time.   @since 0.1
  */
 GBX_API gbx_status gbx_callback_throw(GBX_BORROW gbx_callback *callback,
     GBX_BORROW const char *name, GBX_BORROW const char *message);
+
+/**
+ * Answers by throwing a value in the guest.
+ *
+ * A value of kind GBX_ERROR throws an Error: of the class that its name is of, or else with that
+ * name, with its message, its cause and its other properties, in which errors are treated alike
+ * (as they are in an array "errors"). Its stack is the guest's own, whatever "stack" says. Any
+ * other value is thrown as it is.
+ *
+ * An Error that nothing in the guest catches ends its call with GBX_EHOST, and is the future's
+ * value; any other value ends it with GBX_ETHROW.
+ *
+ * @param value  copied at once; the caller keeps it.
+ * @return GBX_OK; GBX_EINVAL if it was answered already, or `value` is NULL. The guest gets an
+ *         Error that says so for GBX_ETOOBIG (also: more than 255 properties, errors in errors
+ *         deeper than 16), GBX_ECLONE, GBX_EDISPOSED (a reference in it), GBX_ENOMEM; GBX_EINVAL (a
+ *         reference of another isolate).
+ * @threads one at a time.   @since 0.1
+ */
+GBX_API gbx_status gbx_callback_throw_value(
+    GBX_BORROW gbx_callback *callback, GBX_BORROW const gbx_value *value);
 
 /**
  * Answers with a promise, to be settled later.
@@ -165,6 +187,18 @@ GBX_API gbx_status gbx_deferred_resolve(
  */
 GBX_API void gbx_deferred_reject(GBX_OWN gbx_deferred *deferred, GBX_BORROW const char *name,
     GBX_BORROW const char *message);
+
+/**
+ * Rejects the promise with a value, or throws it in a guest that waits, and frees `deferred`, also
+ * on failure. NULL is fine.
+ *
+ * @param value  as in gbx_callback_throw_value(); NULL: undefined.
+ * @return GBX_OK; GBX_ETOOBIG, GBX_ECLONE, GBX_EINVAL, GBX_EDISPOSED, GBX_ENOMEM: the promise is
+ *         rejected with an Error that says so.
+ * @threads one at a time.   @since 0.1
+ */
+GBX_API gbx_status gbx_deferred_reject_value(
+    GBX_OWN gbx_deferred *deferred, GBX_BORROW const gbx_value *value);
 
 #ifdef __cplusplus
 }

@@ -71,7 +71,13 @@ GBX_API void gbx_future_then(
 GBX_API uint32_t gbx_future_id(GBX_BORROW const gbx_future *future);
 
 /**
- * Lends the value of a future that ended with GBX_OK, or what the guest threw with GBX_ETHROW.
+ * Lends the value of a future that ended with GBX_OK, or what was thrown with GBX_ETHROW and
+ * GBX_EHOST.
+ *
+ * An Error that was thrown has its name (also one of its own), message, stack, cause, code and
+ * other own properties, as far as they can be copied, and so have the errors in it: no getter or
+ * proxy of the guest runs for that, and what is past 255 properties, 256 KiB or errors in errors 16
+ * deep is left out.
  *
  * @return valid until the future is freed; NULL while it is open, when there is no value
  *         (a reference was asked for, or what was thrown cannot be copied), or it was taken.

@@ -49,7 +49,7 @@ enum {
     GBX_ARRAY_BUFFER = 16,  /* gbx_value_get_bytes */
     GBX_TYPED_ARRAY = 17,   /* gbx_value_get_view, gbx_value_get_bytes */
     GBX_DATA_VIEW = 18,     /* gbx_value_get_view, gbx_value_get_bytes */
-    GBX_ERROR = 19,         /* "name", "message", "stack", "cause" by gbx_value_get */
+    GBX_ERROR = 19,         /* "name", "message", "stack", "cause" and others by key */
     GBX_HOLE = 20,          /* an absent element of a GBX_ARRAY; only ever returned by _at */
     GBX_REFERENCE = 21,     /* gbx_value_get_reference, in reference.h */
     GBX_FUNCTION = 22,      /* a host function, for a guest to call: function.h */
@@ -265,11 +265,15 @@ GBX_API GBX_NODROP GBX_OWN gbx_value *gbx_value_new_bytes(
     GBX_BORROW const void *bytes, size_t len);
 
 /**
- * Makes an Error. It has a "name" and a "message"; "stack" and "cause" can be added with
- * gbx_value_set(), and nothing else.
+ * Makes an Error. It has a "name" and a "message"; "stack", "cause" and properties of any other
+ * name can be added with gbx_value_set().
  *
- * @param name     NUL-terminated. Only EvalError, RangeError, ReferenceError, SyntaxError,
- *                 TypeError and URIError reach a guest; any other name arrives as Error.
+ * Thrown in a guest (gbx_callback_throw_value()) it keeps all but its stack, which is the guest's.
+ * As an argument, a result or a part of one it is what JavaScript's structured clone makes of an
+ * error: message, stack and cause, no other properties, and of the names only those of the classes
+ * EvalError, RangeError, ReferenceError, SyntaxError, TypeError and URIError.
+ *
+ * @param name     NUL-terminated.
  * @param message  `len` bytes as for gbx_value_new_string().
  * @return the value, owned; NULL when out of memory or a text is too long.
  * @threads any.   @since 0.1
@@ -497,8 +501,7 @@ GBX_API GBX_BORROW gbx_value *gbx_value_get(
  *
  * @param object  GBX_OBJECT, GBX_ARRAY or GBX_ERROR.
  * @param key     `len` bytes, or GBX_NUL; copied. Invalid bytes as for gbx_value_new_string().
- *                Not "length" of an array; of an error only "name", "message" and "stack"
- *                (strings) and "cause".
+ *                Not "length" of an array; "name", "message" and "stack" of an error are strings.
  * @param item    joins the object's graph; freed on failure.
  * @return GBX_OK, GBX_EINVAL for another kind or key, GBX_ENOMEM (also when `item` is NULL).
  * @threads one at a time per graph.   @since 0.1

@@ -67,6 +67,12 @@
 /* Bytes of the texts of an exception; V8's own stack is at most 10 frames by default, and a
  * message that is longer than this is not read by anybody. */
 #define EXCEPTION_TEXT_MAX (16 * KIB)
+/* What crosses of a thrown error (base/thrown.h): errors in errors, properties and items of all of
+ * them together, and their bytes. Decoded, a byte may cost the host a node: VALUE_NODE_BYTES times
+ * as much. */
+#define THROWN_DEPTH_MAX   16
+#define THROWN_ITEMS_MAX   256
+#define THROWN_BYTES_MAX   (256 * KIB)
 /* Bytes of a file name and of a dotted path. */
 #define NAME_BYTES_MAX     (4 * KIB)
 /* Bytes of one console message as it crosses; the formatter cuts before. */

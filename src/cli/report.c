@@ -1,6 +1,8 @@
 /* report.c - how a run ended, for people. */
 #include "cli/run.h"
 
+#include "base/check.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,18 +112,30 @@ stack_of(const gbx_value *error, size_t *out_len)
                : "";
 }
 
-/* Anything may be thrown, and some of it cannot be copied. An error with a cause shows that. */
+/* An error has a cause, a code or the like, besides what its stack begins with. */
+static bool
+has_more(const gbx_value *error)
+{
+    static const char *const texts[] = { "name", "message", "stack" };
+    size_t others = gbx_value_length(error);
+
+    for (size_t i = 0; i < COUNT(texts); i++)
+        others -= gbx_value_get(error, texts[i], GBX_NUL) != NULL;
+    return others > 0;
+}
+
+/* Anything may be thrown, and some of it cannot be copied. An error with more than its texts shows
+ * that. */
 static void
 show_thrown(const struct run *run)
 {
     const gbx_error *error = &run->error;
     bool is_error = gbx_value_get_kind(run->thrown) == GBX_ERROR;
-    bool has_cause = gbx_value_get(run->thrown, "cause", GBX_NUL) != NULL;
     const char *stack = error->stack;
     size_t len = strlen(stack);
     char *text = NULL;
 
-    if (is_error && !has_cause)
+    if (is_error && !has_more(run->thrown))
         stack = stack_of(run->thrown, &len);
     else if (run->thrown != NULL &&
              gbx_value_to_text(run->thrown, NULL, &text, &len) == GBX_OK) {

@@ -67,7 +67,8 @@ enum engine_end {
     ENGINE_VALUE,        /* `value` holds the encoded result */
     ENGINE_REFERENCE,    /* `reference` is a new reference; asked for, or ENGINE_AS_REFERENCE */
     ENGINE_PENDING,      /* ENGINE_AWAIT and the promise is open: hooks.settled will tell */
-    ENGINE_THROWN,       /* `exception` is filled; `value` too if the exception can be copied */
+    ENGINE_THROWN,       /* `exception` is filled; `value` too, as base/thrown.h has it, if the
+                          * exception can be told */
     ENGINE_NOT_CLONABLE, /* the result can't be copied; exception.message says what */
     ENGINE_TOO_BIG,      /* the result is past value_bytes_max */
     ENGINE_TERMINATED,   /* engine_terminate() ended it; the caller knows why */
@@ -85,7 +86,7 @@ struct engine_exception {
 
 struct engine_outcome {
     enum engine_end end;
-    struct buf value;                   /* V8's structured-clone bytes */
+    struct buf value; /* structured-clone bytes; of what was thrown, an item */
     uint32_t reference, reference_type; /* enum engine_typeof */
     struct engine_exception exception;
 };
@@ -95,8 +96,9 @@ void engine_outcome_done(struct engine_outcome *out);
 
 /* What a guest's call of a host function is answered with. */
 enum engine_answer_kind {
-    ENGINE_ANSWER_VALUE,   /* `bytes`: encoded value */
-    ENGINE_ANSWER_THROW,   /* `name` and `message` of the Error to throw; from_host is set */
+    ENGINE_ANSWER_VALUE, /* `bytes`: encoded value */
+    ENGINE_ANSWER_THROW, /* `bytes`: a thrown item (base/thrown.h); if empty, `name` and `message`
+                            * of the Error to throw. Of an Error, from_host is set */
     ENGINE_ANSWER_PROMISE, /* give the guest a promise; engine_settle(promise) decides it later
                             */
     ENGINE_ANSWER_STOP     /* give up: terminate execution (the cell is being stopped) */

@@ -4,11 +4,12 @@
  * Trusts:   nothing about the exception: it is what a guest threw.
  * Threads:  the engine's thread only.
  *
- * Guest code runs here in two places, both inside the call whose deadline is armed: an error's
- * `stack` (Error.prepareStackTrace, or a getter in its place), and the getters of an exception
- * that is copied. All else reads data properties and what V8 noted when the exception was made.
+ * Guest code runs here in one place, inside the call whose deadline is armed: an error's `stack`
+ * is made by Error.prepareStackTrace, if there is one. All else reads data properties and what V8
+ * noted when the exception was made.
  */
 #include "engine/priv.h"
+#include "engine/render.h"
 
 #include "base/check.h"
 #include "base/limits.h"
@@ -59,9 +60,7 @@ host_mark(void)
     return v8::Private::ForApi(eng.isolate, text_of("glovebox:from-host"));
 }
 
-/* Appends the string that `key` has as plain data on the object or its prototypes. False, and
- * no guest code run, when it is something else. */
-static bool
+bool
 data_text(v8::Local<v8::Context> context, v8::Local<v8::Value> object, const char *key,
     struct buf *out)
 {
@@ -133,11 +132,11 @@ static void
 error_fill(v8::Local<v8::Context> context, v8::Local<v8::Value> error,
     v8::Local<v8::Message> message, struct engine_exception *out)
 {
-    v8::Local<v8::Value> stack;
+    v8::Local<v8::String> stack;
 
     names_fill(context, error, message, out);
-    if (v8::TryCatch::StackTrace(context, error).ToLocal(&stack) && stack->IsString())
-        text_append(&out->stack, stack.As<v8::String>(), out->stack.max);
+    if (render_stack(context, error.As<v8::Object>()).ToLocal(&stack))
+        text_append(&out->stack, stack, out->stack.max);
     out->from_host = error.As<v8::Object>()->HasPrivate(context, host_mark()).FromMaybe(false);
 }
 
@@ -159,9 +158,11 @@ thrown_fill(v8::Local<v8::Context> context, v8::Local<v8::Value> exception,
         names_fill(context, exception, message, &out->exception);
     else
         plain_fill(message, &out->exception);
-    if (copy && !caught.HasTerminated() &&
-        clone_write(context, exception, &out->value) != CLONE_OK)
-        out->value.len = 0;
+    if (copy && !caught.HasTerminated()) {
+        if (caught.HasCaught())
+            caught.Reset();
+        thrown_write(context, caught, exception, &out->value);
+    }
     if (caught.HasTerminated())
         outcome_message(out, ENGINE_TERMINATED, "");
 }
@@ -194,6 +195,21 @@ named(struct span name, const char *what)
     return name.len == strlen(what) && memcmp(name.p, what, name.len) == 0;
 }
 
+/* An error of a class that V8 has no function for: its prototype is that of one which is read from
+ * a clone, whatever the guest has done to its globals. */
+static v8::Local<v8::Value>
+error_of(v8::Local<v8::Context> context, v8::Local<v8::String> text, uint8_t tag)
+{
+    const uint8_t clone[] = { 0xFF, 0x0F, 'r', tag, '.' };
+    v8::Local<v8::Value> error = v8::Exception::Error(text), like;
+
+    if (clone_read(context, span_of(clone, sizeof clone)).ToLocal(&like) && like->IsObject())
+        (void)error.As<v8::Object>()
+            ->SetPrototypeV2(context, like.As<v8::Object>()->GetPrototypeV2())
+            .FromMaybe(false);
+    return error;
+}
+
 v8::Local<v8::Value>
 host_error(v8::Local<v8::Context> context, struct span name, struct span message)
 {
@@ -210,6 +226,10 @@ host_error(v8::Local<v8::Context> context, struct span name, struct span message
         error = v8::Exception::SyntaxError(text);
     else if (named(name, "ReferenceError"))
         error = v8::Exception::ReferenceError(text);
+    else if (named(name, "EvalError"))
+        error = error_of(context, text, 'E');
+    else if (named(name, "URIError"))
+        error = error_of(context, text, 'U');
     else {
         error = v8::Exception::Error(text);
         if (name.len > 0 && !named(name, "Error") && text_new(name).ToLocal(&own_name))

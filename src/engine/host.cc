@@ -111,7 +111,8 @@ answer_take(v8::Local<v8::Context> context, const struct engine_answer *answer,
             result.Set(value);
         break;
     case ENGINE_ANSWER_THROW:
-        eng.isolate->ThrowException(host_error(context, answer->name, answer->message));
+        if (thrown_read(context, answer).ToLocal(&value))
+            eng.isolate->ThrowException(value);
         break;
     case ENGINE_ANSWER_PROMISE:
         if (promise_make(context, answer->promise).ToLocal(&promise))
@@ -224,14 +225,16 @@ engine_settle(uint32_t id, const struct engine_answer *answer)
 
     guest_entry entry(context);
     v8::TryCatch caught(eng.isolate);
-    v8::Local<v8::Value> value = v8::Undefined(eng.isolate);
-    if (answer->kind == ENGINE_ANSWER_THROW) {
-        (void)resolver->Reject(context, host_error(context, answer->name, answer->message))
+    v8::Local<v8::Value> value;
+    bool throws = answer->kind == ENGINE_ANSWER_THROW;
+    if ((throws ? thrown_read(context, answer) : clone_read(context, answer->bytes))
+            .ToLocal(&value)) {
+        (void)(throws ? resolver->Reject(context, value) : resolver->Resolve(context, value))
             .FromMaybe(false);
-    } else if (clone_read(context, answer->bytes).ToLocal(&value)) {
-        (void)resolver->Resolve(context, value).FromMaybe(false);
     } else if (!caught.HasTerminated()) {
-        v8::Local<v8::Value> why = caught.HasCaught() ? caught.Exception() : value;
+        v8::Local<v8::Value> why = v8::Undefined(eng.isolate);
+        if (caught.HasCaught())
+            why = caught.Exception();
         caught.Reset();
         (void)resolver->Reject(context, why).FromMaybe(false);
     }

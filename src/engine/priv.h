@@ -244,11 +244,25 @@ void outcome_caught(v8::Local<v8::Context> context, v8::TryCatch &caught, bool c
 /* The same for a rejected promise's reason. */
 void outcome_rejected(
     v8::Local<v8::Context> context, v8::Local<v8::Value> reason, struct engine_outcome *out);
+/* Appends the string that `key` has as plain data on the object or its prototypes. False, and
+ * no guest code run, when it is something else. */
+bool data_text(v8::Local<v8::Context> context, v8::Local<v8::Value> object, const char *key,
+    struct buf *out);
 /* Our own words as the outcome's message. */
 void outcome_message(struct engine_outcome *out, enum engine_end end, const char *message);
 /* The Error that a failed host function makes in the guest. */
 v8::Local<v8::Value> host_error(
     v8::Local<v8::Context> context, struct span name, struct span message);
+
+/* --- thrown.cc ------------------------------------------------------------------------ */
+
+/* Writes what was thrown to `out`, which is empty, and stays so if nothing can be told of it. What
+ * happens meanwhile is caught by `caught`, the innermost one. */
+void thrown_write(v8::Local<v8::Context> context, v8::TryCatch &caught,
+    v8::Local<v8::Value> exception, struct buf *out);
+/* What an ENGINE_ANSWER_THROW throws. Empty: an exception may be pending. */
+v8::MaybeLocal<v8::Value> thrown_read(
+    v8::Local<v8::Context> context, const struct engine_answer *answer);
 
 /* --- module.cc ------------------------------------------------------------------------ */
 

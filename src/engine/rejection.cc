@@ -84,7 +84,7 @@ rejections_tell(void)
 {
     if (eng.depth > 1)
         return true;
-    /* Telling may run guest code (a getter of the reason), and that may reject anew. */
+    /* Telling may run guest code (Error.prepareStackTrace), and that may reject anew. */
     while (!waiting.empty()) {
         std::vector<struct rejected> now;
         now.swap(waiting);

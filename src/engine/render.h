@@ -118,6 +118,12 @@ wide more_items(size_t count);
 /* Notes what a context's errors are made of, before a guest can change it. */
 void render_install(v8::Local<v8::Context> context);
 
+/* The text of an error's stack; empty, perhaps with an exception pending, if it has none. V8 is
+ * asked, and Error.prepareStackTrace may run; but no getter of the guest's does: with one in the
+ * way the text is put together here. */
+v8::MaybeLocal<v8::String> render_stack(
+    v8::Local<v8::Context> context, v8::Local<v8::Object> error);
+
 /* A line for each frame, about as V8 itself words them. */
 wide render_frames(struct render *r, v8::Local<v8::StackTrace> trace);
 /* Name, message and stack; takes away and adds keys as Node.js does. */

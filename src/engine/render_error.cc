@@ -58,18 +58,29 @@ is_plain(struct render *r, v8::Local<v8::Object> object, const char *key)
     return found == FOUND_NOTHING || (found == FOUND_DATA && !p.value->IsObject());
 }
 
+/* V8's own Error of the error's context, if `getter` is V8's own there. */
+static v8::MaybeLocal<v8::Value>
+intrinsic_error(v8::Isolate *isolate, v8::Local<v8::Object> error, v8::Local<v8::Value> getter)
+{
+    v8::Local<v8::Context> context;
+    v8::Local<v8::Value> noted, own_getter;
+
+    if (!error->GetCreationContext(isolate).ToLocal(&context) ||
+        !context->Global()->GetPrivate(context, intrinsics_key(isolate)).ToLocal(&noted) ||
+        !noted->IsArray() || !noted.As<v8::Array>()->Get(context, 1).ToLocal(&own_getter) ||
+        !getter->IsFunction() || !getter->StrictEquals(own_getter))
+        return {};
+    return noted.As<v8::Array>()->Get(context, 0);
+}
+
 static v8::MaybeLocal<v8::Value>
 intrinsic_stack(struct render *r, v8::Local<v8::Object> error, v8::Local<v8::Value> getter)
 {
     v8::Local<v8::Context> context;
-    v8::Local<v8::Value> noted, made, own_getter;
+    v8::Local<v8::Value> made;
 
     if (!error->GetCreationContext(r->isolate).ToLocal(&context) ||
-        !context->Global()->GetPrivate(context, intrinsics_key(r->isolate)).ToLocal(&noted) ||
-        !noted->IsArray() || !noted.As<v8::Array>()->Get(context, 0).ToLocal(&made) ||
-        !noted.As<v8::Array>()->Get(context, 1).ToLocal(&own_getter))
-        return {};
-    if (!getter->IsFunction() || !getter->StrictEquals(own_getter) || !made->IsObject() ||
+        !intrinsic_error(r->isolate, error, getter).ToLocal(&made) || !made->IsObject() ||
         !is_plain(r, made.As<v8::Object>(), "prepareStackTrace") ||
         !is_plain(r, error, "name") || !is_plain(r, error, "message"))
         return {};
@@ -112,6 +123,63 @@ render_frames(struct render *r, v8::Local<v8::StackTrace> trace)
             text += u")";
     }
     return text;
+}
+
+/* V8 makes the stack of an error that has this getter without calling another one. */
+static bool
+may_be_asked(struct render *r, v8::Local<v8::Object> error, v8::Local<v8::Value> getter)
+{
+    v8::Local<v8::Value> made;
+    struct property p;
+
+    if (getter.IsEmpty() || !intrinsic_error(r->isolate, error, getter).ToLocal(&made) ||
+        !made->IsObject())
+        return false;
+    enum found prepare =
+        find_property(r, made.As<v8::Object>(), key_of(r, "prepareStackTrace"), &p);
+    return (prepare == FOUND_NOTHING || prepare == FOUND_DATA) && is_plain(r, error, "name") &&
+           is_plain(r, error, "message");
+}
+
+/* The frames that V8 knows, where it may not run what its title is made of: it writes "<error>" in
+ * place of that. */
+static wide
+frames_of(struct render *r, v8::Local<v8::Object> error)
+{
+    v8::Local<v8::Value> stack;
+    wide text;
+
+    if (error->Get(r->context, key_of(r, "stack")).ToLocal(&stack) && stack->IsString())
+        text = wide_of(r->isolate, stack.As<v8::String>(), RENDER_UNITS_MAX);
+    return text.substr(std::min(text.find(u"\n    at "), text.size()));
+}
+
+v8::MaybeLocal<v8::String>
+render_stack(v8::Local<v8::Context> context, v8::Local<v8::Object> error)
+{
+    v8::Local<v8::Value> stack;
+    struct property p;
+
+    {
+        struct render_scope scope(context, render_defaults);
+        struct render *r = &scope.r;
+        enum found found = find_property(r, error, key_of(r, "stack"), &p);
+        if (found == FOUND_NOTHING || found == FOUND_GUEST_CODE)
+            return {};
+        if (found == FOUND_DATA) {
+            stack = p.value;
+        } else if (!may_be_asked(r, error, p.get)) {
+            wide text = title_of(r, error) + frames_of(r, error);
+            return v8::String::NewFromTwoByte(r->isolate,
+                reinterpret_cast<const uint16_t *>(text.data()), v8::NewStringType::kNormal,
+                static_cast<int>(text.size()));
+        }
+    }
+    if (stack.IsEmpty() &&
+        !error->Get(context, v8::String::NewFromUtf8Literal(v8::Isolate::GetCurrent(), "stack"))
+             .ToLocal(&stack))
+        return {};
+    return stack->IsString() ? stack.As<v8::String>() : v8::MaybeLocal<v8::String>();
 }
 
 static wide

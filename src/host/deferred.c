@@ -208,8 +208,8 @@ settle_with_error(gbx_isolate *isolate, gbx_future *future, uint32_t id, const c
     settlement_send(isolate, future);
 }
 
-gbx_status
-gbx_deferred_resolve(gbx_deferred *deferred, const gbx_value *value)
+static gbx_status
+settle(gbx_deferred *deferred, uint32_t kind, const gbx_value *value)
 {
     gbx_isolate *isolate = deferred->isolate;
     gbx_status status = GBX_OK;
@@ -217,12 +217,12 @@ gbx_deferred_resolve(gbx_deferred *deferred, const gbx_value *value)
     if (isolate->cell == NULL)
         link_out(deferred);
     if (!deferred->ended && deferred->block != 0) {
-        status = answer_send_value(isolate, deferred->id, value);
+        status = answer_send_value(isolate, deferred->id, kind, value);
     } else if (!deferred->ended) {
         gbx_future *future = settlement_new(isolate, deferred->wall_us, deferred->cpu_us);
         put_settle(&isolate->scratch->out, (struct frame_tag){ .id = future->id },
-            &(struct msg_settle){ .callback = deferred->id, .kind = ANSWER_VALUE });
-        status = answer_add_value(isolate, value);
+            &(struct msg_settle){ .callback = deferred->id, .kind = kind });
+        status = answer_add_value(isolate, kind, value);
         if (status == GBX_OK)
             settlement_send(isolate, future);
         else
@@ -230,6 +230,18 @@ gbx_deferred_resolve(gbx_deferred *deferred, const gbx_value *value)
     }
     deferred_free(deferred);
     return status;
+}
+
+gbx_status
+gbx_deferred_resolve(gbx_deferred *deferred, const gbx_value *value)
+{
+    return settle(deferred, ANSWER_VALUE, value);
+}
+
+gbx_status
+gbx_deferred_reject_value(gbx_deferred *deferred, const gbx_value *value)
+{
+    return deferred == NULL ? GBX_OK : settle(deferred, ANSWER_THROW, value);
 }
 
 void

@@ -1,5 +1,5 @@
 /* function.c - host functions: called by guests, answered now or later. */
-#include "host/host.h"
+#include "host/thrown.h"
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -165,11 +165,13 @@ answer_send(
 }
 
 gbx_status
-answer_add_value(gbx_isolate *isolate, const gbx_value *value)
+answer_add_value(gbx_isolate *isolate, uint32_t kind, const gbx_value *value)
 {
     struct buf *out = &isolate->scratch->out;
     size_t field = frame_last_begin(out);
-    gbx_status status = value == NULL ? GBX_OK : value_put(isolate, value);
+    gbx_status status = kind == ANSWER_THROW ? thrown_put(isolate, value)
+                        : value == NULL      ? GBX_OK
+                                             : value_put(isolate, value);
 
     if (status != GBX_OK) {
         buf_clear(out);
@@ -180,11 +182,11 @@ answer_add_value(gbx_isolate *isolate, const gbx_value *value)
 }
 
 gbx_status
-answer_send_value(gbx_isolate *isolate, uint32_t id, const gbx_value *value)
+answer_send_value(gbx_isolate *isolate, uint32_t id, uint32_t kind, const gbx_value *value)
 {
-    put_answer(&isolate->scratch->out, isolate_tag(isolate, id),
-        &(struct msg_answer){ .kind = ANSWER_VALUE });
-    gbx_status status = answer_add_value(isolate, value);
+    put_answer(
+        &isolate->scratch->out, isolate_tag(isolate, id), &(struct msg_answer){ .kind = kind });
+    gbx_status status = answer_add_value(isolate, kind, value);
     if (status == GBX_OK)
         status = isolate_send(isolate);
     if (status != GBX_OK)
@@ -192,15 +194,28 @@ answer_send_value(gbx_isolate *isolate, uint32_t id, const gbx_value *value)
     return status;
 }
 
-gbx_status
-gbx_callback_return(gbx_callback *callback, const gbx_value *value)
+static gbx_status
+answer_with(gbx_callback *callback, uint32_t kind, const gbx_value *value)
 {
     gbx_isolate *isolate = callback->isolate;
 
     if (callback->answered || value == NULL)
         return GBX_EINVAL;
     callback->answered = true;
-    return isolate->cell == NULL ? GBX_OK : answer_send_value(isolate, callback->id, value);
+    return isolate->cell == NULL ? GBX_OK
+                                 : answer_send_value(isolate, callback->id, kind, value);
+}
+
+gbx_status
+gbx_callback_return(gbx_callback *callback, const gbx_value *value)
+{
+    return answer_with(callback, ANSWER_VALUE, value);
+}
+
+gbx_status
+gbx_callback_throw_value(gbx_callback *callback, const gbx_value *value)
+{
+    return answer_with(callback, ANSWER_THROW, value);
 }
 
 gbx_status

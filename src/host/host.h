@@ -581,11 +581,12 @@ void function_call(struct gbx_isolate *isolate, uint32_t callback, struct functi
 void function_post(struct gbx_isolate *isolate, struct function *function,
     gbx_value **arguments, size_t count);
 /* ANSWERs of callback `id`. answer_add_value() appends the value that the message just put ends
- * with, or takes the message back; NULL: undefined. */
+ * with, as its enum answer_kind has it, or takes the message back; NULL: undefined. */
 void answer_send(struct gbx_isolate *isolate, uint32_t id, uint32_t kind, const char *name,
     const char *message);
-gbx_status answer_send_value(struct gbx_isolate *isolate, uint32_t id, const gbx_value *value);
-gbx_status answer_add_value(struct gbx_isolate *isolate, const gbx_value *value);
+gbx_status answer_send_value(
+    struct gbx_isolate *isolate, uint32_t id, uint32_t kind, const gbx_value *value);
+gbx_status answer_add_value(struct gbx_isolate *isolate, uint32_t kind, const gbx_value *value);
 /* Nobody in the guest waits for callback `id` any more; for any of a context, or (0) of all
  * (deferred.c). Calls back. */
 void deferred_cancelled(struct gbx_isolate *isolate, uint32_t id);

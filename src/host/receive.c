@@ -3,7 +3,7 @@
  * Every message is decoded field by field from a private copy, and must name a request, a function
  * or a session that this isolate has. Anything else condemns the cell: there is no resync.
  */
-#include "host/host.h"
+#include "host/thrown.h"
 
 #include "base/check.h"
 #include "base/error.h"
@@ -145,6 +145,16 @@ fill_failure(gbx_error *error, gbx_status status, const struct msg_failure *m)
             error->name[0] != '\0' ? error->name : gbx_strstatus(status));
 }
 
+/* What was thrown; without room for it the error stays, and comes without. False: condemned. */
+static bool
+read_thrown(gbx_isolate *isolate, struct span bytes, gbx_value **out)
+{
+    const char *why = NULL;
+
+    return bytes.len == 0 || thrown_get(isolate, bytes, out, &why) != GBX_EPROTO ||
+           broke(isolate, why);
+}
+
 static bool
 on_failure(gbx_isolate *isolate, const struct frame *frame, const struct msg_failure *m)
 {
@@ -157,8 +167,7 @@ on_failure(gbx_isolate *isolate, const struct frame *frame, const struct msg_fai
         return broke(isolate, "the failure of a request that is not open");
     if (!may_fail_with(isolate, future, m->status))
         return broke(isolate, "a failure that a cell may not report");
-    /* Without room for what was thrown the error stays, and comes without it. */
-    if (m->value.len > 0 && read_value(isolate, m->value, 0, NULL, &value) == GBX_EPROTO)
+    if (!read_thrown(isolate, m->value, &value))
         return false;
     fill_failure(&error, -(gbx_status)m->status, m);
     if (future->kind == FUTURE_SNAPSHOT) {
@@ -191,7 +200,7 @@ on_rejection(gbx_isolate *isolate, const struct frame *frame, const struct msg_r
         return broke(isolate, "a rejection in a request that never was");
     if (m->value.len > REJECTION_VALUE_MAX)
         return broke(isolate, "a rejection whose reason is past its limit");
-    if (m->value.len > 0 && read_value(isolate, m->value, 0, NULL, &value) == GBX_EPROTO)
+    if (!read_thrown(isolate, m->value, &value))
         return false;
     fill_failure(&error, GBX_ETHROW, &thrown);
     rejection_tell(isolate, m->call, m->omitted, &error, value);

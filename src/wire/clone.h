@@ -26,6 +26,7 @@ struct clone_host {
      * GBX_OK, GBX_ENOMEM, GBX_EPROTO with *why. */
     gbx_status (*get)(void *data, struct span *rest, struct held **out_held, const char **why);
     void *data;
+    bool whole_errors; /* errors keep all their properties, in a form that is not V8's */
 };
 
 /* Caps of one reading; 0 means the compile-time maximum of base/limits.h. */

@@ -231,7 +231,9 @@ close_frame(struct reader *r)
         done = close_entries(r, frame.node->dict, frame.values, 1);
         break;
     default:
-        done = close_error(r, &frame);
+        done = frame.state == IN_CAUSE
+                   ? close_error(r, &frame)
+                   : close_props(r, frame.node->dict, frame.values, frame.keys);
         break;
     }
     r->value_count = frame.values;
@@ -367,6 +369,11 @@ read_value(struct reader *r)
         return NULL;
     case TAG_ERROR:
         return open_error(r);
+    case TAG_WHOLE_ERROR:
+        if (r->host == NULL || !r->host->whole_errors)
+            break;
+        open_dict(r, GBX_ERROR, IN_KEYS);
+        return NULL;
     case NOT_TAG:
         return read_failed(r, GBX_EPROTO, "the value ends in the middle");
     case TAG_TRANSFERRED: /* only to a cell */

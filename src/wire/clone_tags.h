@@ -66,6 +66,7 @@ enum clone_tag {
     TAG_TRANSFERRED = 't',   /* [attachment]: a buffer; only to a cell */
     TAG_VIEW = 'V',          /* right after its buffer: [type] [offset] [bytes] [flags] */
     TAG_ERROR = 'r',         /* [type]? [MESSAGE] text? [STACK] text? [CAUSE] value? [END] */
+    TAG_WHOLE_ERROR = '!',   /* as OBJECT; ours, for struct clone_host.whole_errors alone */
     TAG_HOST = '\\', /* a record of ours: enum held_tag as a byte, and what belongs to it */
     /* Things that no host value can be. */
     TAG_SHARED_BUFFER = 'u',

@@ -251,6 +251,13 @@ push_frame(struct writer *w, const gbx_value *node, bool dense)
     w->frames[w->frame_count++] = (struct write_frame){ node, 0, dense, dense };
 }
 
+/* Written as an object of that tag, with all of its properties. */
+static bool
+is_whole(const struct writer *w, const gbx_value *node)
+{
+    return node->kind == GBX_OBJECT || (w->host != NULL && w->host->whole_errors);
+}
+
 static const gbx_value *
 error_field(const gbx_value *error, const char *name)
 {
@@ -333,7 +340,13 @@ put_object(struct writer *w, const gbx_value *node)
         push_frame(w, node, false);
         break;
     case GBX_ERROR:
-        open_error(w, node);
+        if (is_whole(w, node)) {
+            dict_order(node->dict);
+            put_byte(w, TAG_WHOLE_ERROR);
+            push_frame(w, node, false);
+        } else {
+            open_error(w, node);
+        }
         break;
     case GBX_DATE:
         put_double(w, TAG_DATE, node->number);
@@ -464,6 +477,17 @@ step_sparse(struct writer *w, struct write_frame *frame)
 }
 
 static void
+step_error(struct writer *w, struct write_frame *frame)
+{
+    if (frame->at++ == 0) {
+        put_value(w, error_field(frame->node, "cause"));
+    } else {
+        put_byte(w, ERROR_END);
+        w->frame_count--;
+    }
+}
+
+static void
 step(struct writer *w)
 {
     struct write_frame *frame = &w->frames[w->frame_count - 1];
@@ -471,7 +495,11 @@ step(struct writer *w)
 
     switch (node->kind) {
     case GBX_OBJECT:
-        step_props(w, frame, node->dict, TAG_OBJECT_END, NULL);
+    case GBX_ERROR:
+        if (is_whole(w, node))
+            step_props(w, frame, node->dict, TAG_OBJECT_END, NULL);
+        else
+            step_error(w, frame);
         break;
     case GBX_ARRAY:
         if (frame->elements)
@@ -481,17 +509,8 @@ step(struct writer *w)
         else
             step_sparse(w, frame);
         break;
-    case GBX_MAP:
-    case GBX_SET:
-        step_collection(w, frame, node->kind == GBX_MAP);
-        break;
     default:
-        if (frame->at++ == 0) {
-            put_value(w, error_field(node, "cause"));
-        } else {
-            put_byte(w, ERROR_END);
-            w->frame_count--;
-        }
+        step_collection(w, frame, node->kind == GBX_MAP);
         break;
     }
 }

@@ -263,7 +263,7 @@ get_pointer(void *data, struct span *rest, struct held **out_held, const char **
 gbx_status
 gbx_value_copy(const gbx_value *value, gbx_value **out_value)
 {
-    static const struct clone_host pointers = { put_pointer, get_pointer, NULL };
+    static const struct clone_host pointers = { put_pointer, get_pointer, NULL, true };
     static const struct clone_limits limits = { .host = &pointers };
     struct buf bytes = { .max = VALUE_BYTES_MAX };
 

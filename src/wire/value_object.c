@@ -75,12 +75,8 @@ key_fits(const gbx_value *object, const struct key *key, const gbx_value *item)
 {
     if (object->kind == GBX_ARRAY)
         return !key_is(key, "length");
-    if (object->kind != GBX_ERROR)
-        return true;
-    if (key_is(key, "cause"))
-        return true;
-    return item->kind == GBX_STRING &&
-           (key_is(key, "name") || key_is(key, "message") || key_is(key, "stack"));
+    return object->kind != GBX_ERROR || item->kind == GBX_STRING ||
+           !(key_is(key, "name") || key_is(key, "message") || key_is(key, "stack"));
 }
 
 bool

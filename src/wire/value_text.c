@@ -1,5 +1,6 @@
 /* Values for people: the walk over containers. Iterative; a container's entries are finished
  * one by one and arranged when it closes. */
+#include "base/check.h"
 #include "base/limits.h"
 #include "wire/show.h"
 
@@ -59,6 +60,29 @@ is_list(const gbx_value *node)
     return node->kind == GBX_ARRAY || node->kind == GBX_TYPED_ARRAY;
 }
 
+/* A property of an error that is shown apart: name, message and stack are in its head. */
+static bool
+is_apart(const struct prop *prop)
+{
+    static const char *const head[] = { "name", "message", "stack" };
+
+    if (prop->value == NULL)
+        return false;
+    for (size_t i = 0; prop->index == NOT_INDEX && i < COUNT(head); i++)
+        if (text_is(prop->key, head[i], strlen(head[i])))
+            return false;
+    return true;
+}
+
+static bool
+has_more(const gbx_value *error)
+{
+    for (uint32_t i = 0; i < error->dict->count; i++)
+        if (is_apart(&error->dict->props[i]))
+            return true;
+    return false;
+}
+
 static bool
 is_empty(const gbx_value *node)
 {
@@ -106,7 +130,7 @@ put_value(struct show *s, const gbx_value *node, uint32_t indent)
         show_circular(s, node);
         return;
     }
-    if (node->kind == GBX_ERROR && gbx_value_get(node, "cause", GBX_NUL) == NULL) {
+    if (node->kind == GBX_ERROR && !has_more(node)) {
         show_error_head(s, node, indent);
     } else if (is_empty(node)) {
         prefix_of(node, prefix, sizeof prefix);
@@ -202,9 +226,9 @@ step_array(struct show *s, struct show_frame *frame)
 static void
 step_props(struct show *s, struct show_frame *frame, const struct dict *dict)
 {
-    /* Of an error only the cause: the rest is in its head. */
-    while (frame->node->kind == GBX_ERROR && frame->at < dict->count &&
-           !text_is(dict->props[frame->at].key, "cause", 5))
+    bool error = frame->node->kind == GBX_ERROR;
+
+    while (error && frame->at < dict->count && !is_apart(&dict->props[frame->at]))
         frame->at++;
     if (frame->at >= dict->count) {
         frame->phase = PHASE_DONE;
@@ -212,7 +236,7 @@ step_props(struct show *s, struct show_frame *frame, const struct dict *dict)
     }
     const struct prop *prop = &dict->props[frame->at++];
     begin(s, frame);
-    if (frame->node->kind == GBX_ERROR)
+    if (error && prop->index == NOT_INDEX && text_is(prop->key, "cause", 5))
         buf_text(&s->out, "[cause]: ");
     else
         show_key(s, prop);

@@ -84,7 +84,7 @@ CleanTest(rejection, carries_a_copy_of_its_reason)
                          "Promise.reject(null); Promise.reject('x'.repeat(1 << 20));"
                          "Promise.reject({ get a() { return 5 } })");
     cr_assert_eq(told.count, 5);
-    cr_assert_str_eq(told.values, "{\"a\":[1,2]}\n-\nnull\n-\n{\"a\":5}\n");
+    cr_assert_str_eq(told.values, "{\"a\":[1,2]}\n-\nnull\n-\n-\n");
     world_close(&w);
 }
 
@@ -188,11 +188,14 @@ CleanTest(rejection, cannot_outlive_a_deadline)
 {
     struct world w = open_told();
 
-    settle(start_limited(w.context, "Promise.reject({ get a() { for (;;); } }); 0", 50000, 0),
+    settle(start_limited(w.context,
+               "Error.prepareStackTrace = () => { for (;;); }; Promise.reject(Error()); 0",
+               50000, 0),
         GBX_ETIMEOUT);
     settle(start_limited(w.context,
-               "(function again() { Promise.reject({ get a() { again() } }) })(); 0", 50000, 0),
+               "(Error.prepareStackTrace = () => { Promise.reject(Error()) })(); 0", 50000, 0),
         GBX_ETIMEOUT);
+    eval_only(w.context, "delete Error.prepareStackTrace; 0");
     settle(start_limited(w.context, "Promise.reject(1); for (;;);", 50000, 0), GBX_ETIMEOUT);
     size_t before = told.count;
     expect_usable(&w);

@@ -207,8 +207,8 @@ open_promises_are_told_of_once(void)
                                                      "\xFF\x0F"
                                                      "A\2I\4I\4$\0\2",
                                                      11) == 0);
-    answer.kind = ENGINE_ANSWER_THROW;
-    answer.message = span_text("changed its mind");
+    answer = (struct engine_answer){ .kind = ENGINE_ANSWER_THROW,
+        .message = span_text("changed its mind") };
     CHECK(eval_flags("later()", ENGINE_AWAIT)->end == ENGINE_PENDING);
     CHECK(engine_settle(77, &answer));
     CHECK(seen.settled == 2 && seen.settlements[1].end == ENGINE_THROWN);

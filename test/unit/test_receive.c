@@ -3,6 +3,7 @@
 #include "hostile.h"
 
 #include "base/check.h"
+#include "base/thrown.h"
 
 #include <stdlib.h>
 
@@ -44,6 +45,8 @@ say_result(uint32_t id, struct span value)
 /* The clone of true: a header and a tag. */
 static const uint8_t clone_of_true[] = { 0xff, 0x0f, 'T' };
 #define TRUE_VALUE span_of(clone_of_true, sizeof clone_of_true)
+static const uint8_t thrown_true[] = { THROWN_VALUE, 3, 0, 0, 0, 0xff, 0x0f, 'T' };
+#define TRUE_THROWN span_of(thrown_true, sizeof thrown_true)
 static const uint8_t clone_of_nothing[] = { 0xff, 0x0f, '?', 0x07 };
 #define BAD_VALUE span_of(clone_of_nothing, sizeof clone_of_nothing)
 
@@ -180,7 +183,7 @@ Test(receive, a_call_may_fail_with_what_a_living_cell_can_tell)
     for (size_t i = 0; i < COUNT(may); i++) {
         gbx_error error = GBX_ERROR_INIT;
         gbx_future *future = ask(i % 2 == 0 ? 0 : GBX_RESULT_REFERENCE);
-        say_failure(future->id, (uint32_t)-may[i], TRUE_VALUE);
+        say_failure(future->id, (uint32_t)-may[i], TRUE_THROWN);
         still_trusted(&f);
         cr_assert_eq(gbx_future_status(future, &error), may[i]);
         cr_assert_eq(error.status, may[i]);

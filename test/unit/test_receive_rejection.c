@@ -1,6 +1,8 @@
 /* What a cell may say of promises that its guest rejected. */
 #include "hostile.h"
 
+#include "base/thrown.h"
+
 #include <stdio.h>
 
 static struct fake_cell f;
@@ -44,7 +46,7 @@ say(const struct msg_rejection *m)
 
 Test(receive_rejection, is_told)
 {
-    static const uint8_t truth[] = { 0xff, 0x0f, 'T' };
+    static const uint8_t truth[] = { THROWN_VALUE, 3, 0, 0, 0, 0xff, 0x0f, 'T' };
     gbx_future *future = gbx_context_eval(gbx_isolate_context(f.isolate), "x", 1, NULL);
     uint32_t id = gbx_future_id(future);
 
