@@ -64,16 +64,21 @@ cell_cannot_fork(const struct cell *cell)
     return cell->template != NULL && cell->template->forks_fd < 0;
 }
 
-/* The cell whose pid asks, or NULL: a snapshot child, or one that has died meanwhile. */
+/* The cell whose pid asks, or NULL: a snapshot child, or one that has died meanwhile. *unsure: or
+ * one whose pid we had no descriptor to read. */
 static struct cell *
-asker(struct template *template, pid_t pid)
+asker(struct template *template, pid_t pid, bool *unsure)
 {
     uint32_t cursor = 0, id;
     struct cell *cell;
 
-    while ((cell = table_next(&template->cells, &cursor, &id)) != NULL)
-        if (!cell->exited && cell_pid(cell) == pid)
+    while ((cell = table_next(&template->cells, &cursor, &id)) != NULL) {
+        if (cell->exited || cell->pidfd < 0)
+            continue;
+        if (cell_pid(cell) == pid)
             return cell;
+        *unsure |= cell->pid == 0 && !has_ended(cell->pidfd, 0);
+    }
     return NULL;
 }
 
@@ -138,6 +143,16 @@ judge_twin(struct cell *cell)
     return REFUSED;
 }
 
+/* A twin's watchdog, which it asks for as soon as it is a cell. */
+static enum verdict
+judge_thread(struct cell *cell)
+{
+    if (cell == NULL || !cell->thread_due)
+        return VIOLATION;
+    cell->thread_due = false;
+    return APPROVED;
+}
+
 /* May free the template. */
 static enum verdict
 judge(struct template *template, struct cell *cell, const struct seccomp_notif *question)
@@ -149,9 +164,8 @@ judge(struct template *template, struct cell *cell, const struct seccomp_notif *
         return judge_snapshot(cell);
     case TWIN_FLAGS:
         return judge_twin(cell);
-    default: /* The engine's thread asks for its watchdog: it is alone, and held. */
-        return cell != NULL && process_threads((pid_t)question->pid) == 1 ? APPROVED
-                                                                          : VIOLATION;
+    default:
+        return judge_thread(cell);
     }
 }
 
@@ -188,8 +202,12 @@ template_answer_forks(struct template *template)
     if (!is_asked(template) ||
         ioctl(template->forks_fd, SECCOMP_IOCTL_NOTIF_RECV, &question) < 0)
         return; /* it has died meanwhile */
-    struct cell *cell = asker(template, (pid_t)question.pid);
+    bool unsure = false;
+    struct cell *cell = asker(template, (pid_t)question.pid, &unsure);
     enum verdict verdict = judge(template, cell, &question);
+    /* Nobody is killed for what the host has run out of. */
+    if (verdict == VIOLATION && cell == NULL && unsure)
+        verdict = REFUSED;
     /* While we waited for it, the template may have been found gone, and been freed. */
     if (!template_is_open(runtime, template))
         return;

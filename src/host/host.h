@@ -64,6 +64,7 @@ struct cell {
     bool failed; /* the template could not fork it; os_errno says why */
     int os_errno;
     bool fork_asked;        /* it may fork once */
+    bool thread_due;        /* it may start a thread once */
     bool twin_given_up;     /* one that it was asked for too long ago: it may ask in vain */
     struct twin *twin;      /* that it is asked for; NULL: none. Whose owner waits for it */
     bool memory_lifted;     /* its soft limits are those of a snapshot */
@@ -80,6 +81,7 @@ struct twin {
     int memory;         /* its channel's; owned by who waits */
     bool may_fork;      /* the fork has not been approved yet */
     bool adopted, lost; /* the one: it has its channel; the other: it won't */
+    int os_errno;       /* why it could not be adopted; 0: it was, or it has died */
 };
 
 /* The warm process for one set of options. */
@@ -182,10 +184,8 @@ uint64_t cell_resident_bytes(struct cell *cell);
 void cell_cpu_split(struct cell *cell, uint64_t *user_us, uint64_t *system_us);
 /* What its memory is made of. False: /proc does not tell. */
 bool cell_memory(struct cell *cell, struct gbx_memory *out);
-/* Of any process that is held: its pid in the innermost of its pid namespaces, and how many threads
- * it has. 0: unknown. */
+/* Of any process that is held: its pid in the innermost of its pid namespaces. 0: unknown. */
 pid_t process_inner_pid(pid_t pid);
-unsigned process_threads(pid_t pid);
 /* What counts in its RLIMIT_DATA. */
 uint64_t cell_data_bytes(struct cell *cell);
 /* It runs, or would if it were let. */

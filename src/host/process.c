@@ -116,36 +116,24 @@ cell_memory(struct cell *cell, gbx_memory *out)
     return true;
 }
 
-/* The last number of a line of /proc/pid/status. */
-static unsigned long
-last_of(pid_t pid, const char *name)
+pid_t
+process_inner_pid(pid_t pid)
 {
-    char path[64], text[4096];
+    static const char name[] = "\nNSpid:";
+    char path[64], text[4096], *end;
 
     (void)snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
-    char *at = read_text(path, text, sizeof text) ? strstr(text, name) : NULL, *end;
+    char *at = read_text(path, text, sizeof text) ? strstr(text, name) : NULL;
     if (at == NULL)
         return 0;
     at += strlen(name);
-    *(strchr(at, '\n') != NULL ? strchr(at, '\n') : at) = '\0';
+    at[strcspn(at, "\n")] = '\0';
     unsigned long last = 0;
     for (unsigned long n = strtoul(at, &end, 10); end != at; n = strtoul(at, &end, 10)) {
         last = n;
         at = end;
     }
-    return last;
-}
-
-pid_t
-process_inner_pid(pid_t pid)
-{
-    return (pid_t)last_of(pid, "\nNSpid:");
-}
-
-unsigned
-process_threads(pid_t pid)
-{
-    return (unsigned)last_of(pid, "\nThreads:");
+    return (pid_t)last;
 }
 
 /* Its line in /proc, from the state on: a name before it may hold anything. NULL: unknown. */

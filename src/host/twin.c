@@ -23,6 +23,13 @@
 
 /* --- the twin asks -------------------------------------------------------------------------- */
 
+/* Why a twin could not be made a cell; 0: because it has died, of which nobody knows why. */
+static int
+cause(int os_errno)
+{
+    return os_errno == ESRCH || os_errno == ENOENT || os_errno == ECHILD ? 0 : os_errno;
+}
+
 /* The cell whose session a process is in, and whose twin is waited for. */
 static struct cell *
 original_of(struct template *template, pid_t pid)
@@ -64,15 +71,22 @@ twin_adopt(struct template *template, const struct seccomp_notif *question)
     order.id = cell->id;
     order.number[0] = (uint64_t)pid;
     order.number[1] = original->id;
-    if (pid == 0 || control_send(template->socket, &order) != 0)
+    if (pid == 0) {
+        twin->os_errno = cause(errno);
         return false;
+    }
+    if (control_send(template->socket, &order) != 0)
+        return false;
+    cell->pid = (pid_t)question->pid;
     while (cell->pidfd < 0 && !cell->failed && cell->template != NULL)
         if (template_take(template, until) == ETIMEDOUT)
             return false;
+    twin->os_errno = cause(cell->os_errno);
     if (cell->pidfd < 0 || cell->template == NULL)
         return false;
     twin->adopted = hand_over(template, question->id, cell->event_fd, CELL_BELL_FD) &&
                     hand_over(template, question->id, twin->memory, CELL_CHANNEL_FD);
+    cell->thread_due = twin->adopted;
     /* It has all that it may be handed. */
     order.number[0] = 0;
     (void)control_send(template->socket, &order);
@@ -111,6 +125,11 @@ check_original(const gbx_isolate *isolate, gbx_error *error)
             "the isolate is not at rest: a call, a heap snapshot or another fork is under way");
     if (isolate->inspectors.live > 0)
         return fail(error, GBX_EBUSY, "the isolate is not at rest: it is being inspected");
+    errno = 0;
+    if (cell_pid(isolate->cell) == 0) /* by which its twin is known */
+        return cause(errno) == 0
+                   ? fail(error, GBX_ELOST, "the isolate's cell has ended")
+                   : fail_errno(error, "cannot read the pid of the isolate's cell");
     return GBX_OK;
 }
 
@@ -143,9 +162,12 @@ await_adoption(gbx_isolate *isolate, const struct twin *twin, uint64_t until, gb
         else if (fds[2].revents != 0)
             isolate_ended(isolate);
     }
-    return twin->adopted && twin->cell->template != NULL
-               ? GBX_OK
-               : fail(error, GBX_ELOST, "the twin died before it was a cell");
+    if (twin->adopted && twin->cell->template != NULL)
+        return GBX_OK;
+    if (twin->os_errno == 0)
+        return fail(error, GBX_ELOST, "the twin died before it was a cell");
+    errno = twin->os_errno;
+    return fail_errno(error, "cannot make a cell of the twin");
 }
 
 /* Has the isolate's cell fork; GBX_OK: twin->cell is a cell. */
