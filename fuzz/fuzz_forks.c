@@ -35,7 +35,6 @@ static struct question {
     bool of_session; /* its process is in the cell's */
     bool gone;       /* died before the host has looked */
     bool reused;     /* died since: its pid may be another's */
-    bool crowded;    /* its process has two threads */
     bool pidless;    /* /proc does not tell its pid */
     uint32_t refuses_fd;
     bool of_cell; /* of one that was alive then */
@@ -51,10 +50,15 @@ static int bell = -1; /* the other end of the template's forks_fd */
 static pid_t stranger, twin;
 static uint64_t passed_us; /* beside the real time */
 static bool waiting_for_answer;
+static enum {
+    READABLE,
+    NO_DESCRIPTOR,
+    NO_PROCESS
+} unreadable; /* /proc */
 
 /* What was asked of the cell, and has not been granted; what became of the twin. */
 static struct {
-    unsigned snapshots, twins;
+    unsigned snapshots, twins, threads;
     bool twin_forked, adopted;
     unsigned handed;
 } model;
@@ -68,20 +72,18 @@ static struct {
 
 WRAPPED(pid_t, cell_pid, struct cell *cell)
 {
-    if (cell->pid == 0 && cell->pidfd >= 0)
-        cell->pid = twin;
-    return cell->pid;
+    if (cell->pid != 0 || cell->pidfd < 0)
+        return cell->pid;
+    if (unreadable != READABLE) {
+        errno = unreadable == NO_DESCRIPTOR ? EMFILE : errno;
+        return 0;
+    }
+    return cell->pid = cell->id == f.id ? CELL_PID : twin;
 }
 
 WRAPPED(pid_t, process_inner_pid, pid_t pid)
 {
     return question.pidless ? 0 : pid;
-}
-
-WRAPPED(unsigned, process_threads, pid_t pid)
-{
-    (void)pid;
-    return question.crowded ? 2 : 1;
 }
 
 WRAPPED(pid_t, getsid, pid_t pid)
@@ -155,13 +157,14 @@ granted(void)
         GBX_CHECK(question.of_session && model.twin_forked && !model.adopted);
         GBX_CHECK(model.handed == 2 && question.refuses_fd == 0);
         model.adopted = true;
+        model.threads++;
     } else if (flags == FORK_FLAGS) {
         GBX_CHECK(question.of_cell && model.snapshots-- > 0);
     } else if (flags == TWIN_FLAGS) {
         GBX_CHECK(question.of_cell && model.twins-- > 0);
         model.twin_forked = true;
     } else {
-        GBX_CHECK(question.of_cell && !question.crowded);
+        GBX_CHECK(question.of_cell && model.threads-- > 0);
     }
 }
 
@@ -177,12 +180,14 @@ hear_answer(const struct seccomp_notif_resp *answer)
     }
     GBX_CHECK(answer->flags == 0 && answer->error == -EPERM);
     if (question.notif.pid == (uint32_t)stranger) {
-        /* It is killed if it is still the one that asked. */
+        /* It is killed if it is still the one that asked, and is known to be no cell. */
+        bool spared = question.reused || unreadable != READABLE;
         pid_t ended;
         do
-            ended = waitpid(stranger, NULL, question.reused ? WNOHANG : 0);
+            ended = waitpid(stranger, NULL, spared ? WNOHANG : 0);
         while (ended < 0 && errno == EINTR);
-        GBX_CHECK(ended == (question.reused ? 0 : stranger));
+        GBX_CHECK(ended == stranger || (ended == 0 && spared));
+        GBX_CHECK(ended == 0 || !question.reused);
         stranger -= ended;
     }
     return 0;
@@ -278,9 +283,8 @@ somebody_asks(void)
     question = (struct question){ .of_session = (how & 1) != 0,
         .gone = (how & 2) != 0,
         .reused = (how & 4) != 0,
-        .crowded = (how & 8) != 0,
-        .pidless = (how & 16) != 0,
-        .refuses_fd = how >> 5 & 3 };
+        .pidless = (how & 8) != 0,
+        .refuses_fd = how >> 4 & 3 };
     question.notif.id = ++last_id;
     question.notif.pid = (uint32_t)(who % 3 == 0 ? CELL_PID : who % 3 == 1 ? twin : stranger);
     question.notif.data.nr = what % 5 == 4 ? SYS_setsid : SYS_clone;
@@ -445,6 +449,8 @@ host_acts(uint32_t what)
         keep_busy();
     else if (what == 9)
         isolate_ended(f.isolate);
+    else if (what == 12)
+        unreadable = input_u8(&in) % 3;
     else if (what == 10)
         fault_arm(FAULT_MEMORY, input_u8(&in), true, ENOMEM);
 }
@@ -458,8 +464,8 @@ happens(void)
     template_hears();
     if (in.left.len == 0)
         return false;
-    uint32_t what = in.left.p[0] % 12;
-    if (what >= 5 && what <= 10) /* the host is waiting: it does this afterwards */
+    uint32_t what = in.left.p[0] % 13;
+    if (what >= 5 && what != 11) /* the host is waiting: it does this afterwards */
         return false;
     (void)input_u8(&in);
     if (what == 0)
@@ -489,7 +495,8 @@ world_open(bool old_kernel)
     GBX_CHECK(other != NULL);
     other->socket = other->forks_fd = -1;
     other->runtime = f.runtime;
-    f.isolate->cell->pid = twin = CELL_PID;
+    f.isolate->cell->pid = 0;
+    twin = CELL_PID;
     f.isolate->cell->pidfd = eventfd(0, EFD_CLOEXEC);
     bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     t->forks_fd = old_kernel ? -1 : fcntl(bell, F_DUPFD_CLOEXEC, 0);
@@ -498,6 +505,7 @@ world_open(bool old_kernel)
             watch_add(f.runtime, &t->forks_watch, WATCH_FORKS, t, t->forks_fd, NULL) == GBX_OK);
     memset(&model, 0, sizeof model);
     waiting_for_answer = false;
+    unreadable = READABLE;
 }
 
 static void
@@ -536,7 +544,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     world_open(input_u8(&in) % 2 != 0);
     while (in.left.len > 0)
         if (!happens()) {
-            uint32_t what = input_u8(&in) % 12;
+            uint32_t what = input_u8(&in) % 13;
             host_acts(what);
             if (what != 10) /* the fault is for what comes next */
                 (void)fault_disarm();

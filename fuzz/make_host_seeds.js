@@ -254,13 +254,13 @@ const snapshots = {
 // --- forks --------------------------------------------------------------------------------------
 
 const CELL = 0, TWIN = 1, STRANGER = 2; // who asks, or is spoken of
-const IN_SESSION = 1, GONE = 2, REUSED = 4, CROWDED = 8, PIDLESS = 16, REFUSES_BELL = 32, REFUSES_MEMORY = 64;
+const IN_SESSION = 1, GONE = 2, REUSED = 4, PIDLESS = 8, REFUSES_BELL = 16, REFUSES_MEMORY = 32;
 const asks_to = (what, who, how = 0) => [0, { snapshot: 0, twin: 1, thread: 2, nothing: 3, session: 4 }[what], who, how];
 const packet = (kind, about, number = 0) => [1, { FORKED: 0, MEMORY: 1, STRAY: 2, EXITED: 3, READY: 4 }[kind], about, number];
 const answers = (how) => [2, { well: 0, forked: 1, busy: 2, failed: 3, crashed: 4 }[how]];
 const template_ends = [3], passes = (us) => [4, us & 255, us >> 8 & 255, us >> 16];
 const fork_into = (slot) => [5, slot], take_snapshot = (attached = 0) => [6, attached];
-const hears = [7], busy = (how) => [8, how], ends_noticed = [9], ends_silently = [11], memoryless = (n) => [10, n];
+const hears = [7], busy = (how) => [8, how], ends_noticed = [9], ends_silently = [11], memoryless = (n) => [10, n], unreadable = (how) => [12, how];
 const becomes = [...asks_to('session', TWIN, IN_SESSION), ...packet('FORKED', TWIN)];
 const forks_as_asked = [...asks_to('twin', CELL), ...answers('well')];
 
@@ -269,7 +269,7 @@ const forks = {
   twin_asks_first: [...fork_into(0), ...asks_to('twin', CELL), ...asks_to('session', TWIN, IN_SESSION), ...answers('well'), ...packet('FORKED', TWIN)],
   twins: [...fork_into(0), ...forks_as_asked, ...becomes, ...fork_into(1), ...forks_as_asked, ...becomes, ...ends_noticed],
   twin_twice: [...fork_into(0), ...forks_as_asked, ...becomes, ...asks_to('session', TWIN, IN_SESSION), ...hears],
-  twin_of_crowd: [...fork_into(0), ...forks_as_asked, ...becomes, ...asks_to('thread', TWIN, CROWDED), ...hears],
+  twin_with_threads: [...fork_into(0), ...forks_as_asked, ...becomes, ...asks_to('thread', TWIN), ...hears, ...asks_to('thread', TWIN), ...hears],
   twin_elsewhere: [...fork_into(0), ...forks_as_asked, ...asks_to('session', TWIN), ...packet('STRAY', CELL)],
   twin_early: [...fork_into(0), ...asks_to('session', STRANGER, IN_SESSION), ...forks_as_asked, ...becomes],
   twin_pidless: [...fork_into(0), ...forks_as_asked, ...asks_to('session', TWIN, IN_SESSION | PIDLESS), ...packet('STRAY', CELL)],
@@ -290,6 +290,9 @@ const forks = {
   twin_unasked: [...asks_to('twin', CELL), ...hears], twin_of_stranger: [...fork_into(0), ...asks_to('twin', STRANGER), ...answers('busy')],
   twin_while_busy: [...busy(0), ...fork_into(0), ...answers('well'), ...hears, ...busy(2), ...fork_into(0), ...busy(3), ...take_snapshot(), ...fork_into(0)],
   twin_without_memory: [...memoryless(0), ...fork_into(0), ...memoryless(1), ...fork_into(0), ...memoryless(2), ...fork_into(0), ...memoryless(3), ...fork_into(0)],
+  twin_to_no_template: [...fork_into(0), ...asks_to('twin', CELL), ...template_ends, ...becomes, ...answers('well')],
+  twin_of_unreadable: [...unreadable(1), ...fork_into(0), ...unreadable(2), ...fork_into(0), ...asks_to('twin', CELL), ...hears],
+  snapshot_unreadable: [...take_snapshot(), ...unreadable(1), ...asks_to('snapshot', CELL), ...hears, ...unreadable(0), ...asks_to('snapshot', CELL), ...hears],
   snapshot: [...take_snapshot(), ...asks_to('snapshot', CELL), ...hears, ...packet('MEMORY', CELL), ...answers('forked'), ...hears, ...answers('well'), ...hears],
   snapshot_attached: [...packet('MEMORY', CELL), ...take_snapshot(1), ...asks_to('snapshot', CELL), ...hears],
   snapshot_twice: [...take_snapshot(), ...asks_to('snapshot', CELL), ...hears, ...asks_to('snapshot', CELL), ...hears],
@@ -297,7 +300,7 @@ const forks = {
   snapshot_without_template: [...take_snapshot(), ...asks_to('snapshot', CELL), ...template_ends, ...hears],
   stranger: [...asks_to('nothing', STRANGER), ...hears, ...asks_to('session', STRANGER), ...hears, ...asks_to('thread', STRANGER, REUSED), ...hears],
   session_of_cell: [...asks_to('session', CELL, IN_SESSION), ...hears], thread_of_cell: [...asks_to('thread', CELL), ...hears],
-  thread_of_crowd: [...asks_to('thread', CELL, CROWDED), ...hears], gone: [...asks_to('thread', CELL, GONE), ...hears],
+  gone: [...asks_to('thread', CELL, GONE), ...hears],
   answered_elsewhere: [...asks_to('thread', CELL), ...busy(0), ...hears, ...hears],
   nonsense: [...packet('READY', CELL), ...hears, ...fork_into(0)],
 };

@@ -18,4 +18,11 @@ typedef gbx_status (*script)(struct world *w, gbx_error *error);
  * goes on, or without one. */
 void inject(script work, unsigned kinds, bool in_world);
 
+/* --- steps of such a script ---------------------------------------------------------------- */
+
+/* Waits for a future and frees it; its value goes to *out, which may be NULL. */
+gbx_status ended(gbx_future *future, gbx_value **out, gbx_error *error);
+/* For calls that answer without an error: makes one of the status, and answers that. */
+gbx_status reported(gbx_status status, gbx_error *error);
+
 #endif

@@ -11,47 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* --- steps ---------------------------------------------------------------------------------- */
-
-/* Waits for a future and frees it; its value goes to *out, which may be NULL. */
-static gbx_status
-wait_for(gbx_future *future, gbx_value **out, gbx_error *error)
-{
-    gbx_status status = gbx_future_wait(future, 60000000, error);
-
-    cr_assert_neq(status, GBX_EBUSY, "it waits for ever");
-    if (status == GBX_OK && out != NULL)
-        *out = gbx_future_take_value(future);
-    gbx_future_free(future);
-    return status;
-}
-
-static gbx_status
-said(gbx_status status, gbx_error *error)
-{
-    if (status != GBX_OK) {
-        error->status = status;
-        (void)snprintf(error->message, sizeof error->message, "%s", gbx_strstatus(status));
-    }
-    return status;
-}
-
-/* Keeps the first failure. */
-static gbx_status
-first(gbx_status status, gbx_status next)
-{
-    return status != GBX_OK ? status : next;
-}
-
-static gbx_future *
-eval_start(gbx_context *context, const char *source, uint32_t flags)
-{
-    gbx_call_options options = GBX_CALL_OPTIONS_INIT;
-
-    options.flags = flags;
-    return gbx_context_eval(context, source, strlen(source), &options);
-}
-
 /* --- opening -------------------------------------------------------------------------------- */
 
 /* One out of the pool, and one of another template. */
@@ -107,6 +66,13 @@ CleanTest(faults, system_calls_for_a_runtime)
     inject(open_and_close, ALL & ~(unsigned)MEMORY, false);
 }
 
+/* Keeps the first failure. */
+static gbx_status
+first(gbx_status status, gbx_status next)
+{
+    return status != GBX_OK ? status : next;
+}
+
 /* --- calls ---------------------------------------------------------------------------------- */
 
 static const char definitions[] =
@@ -125,7 +91,7 @@ call_it(struct world *w, const char *path, gbx_status expected, gbx_error *error
             argument = NULL;
         }
     if (argument == NULL)
-        return said(GBX_ENOMEM, error);
+        return reported(GBX_ENOMEM, error);
     const gbx_value *arguments[] = { argument, argument };
     gbx_status status = gbx_call(w->context, path, arguments, 2, &value, &mine);
     gbx_value_free(argument);
@@ -143,14 +109,14 @@ set_and_get(struct world *w, gbx_error *error)
     gbx_value *value = gbx_value_new_string("a text", GBX_NUL), *back = NULL;
 
     if (value == NULL)
-        return said(GBX_ENOMEM, error);
-    gbx_status status = wait_for(gbx_context_set(w->context, "o.text", value), NULL, error);
+        return reported(GBX_ENOMEM, error);
+    gbx_status status = ended(gbx_context_set(w->context, "o.text", value), NULL, error);
     gbx_value_free(value);
     if (status == GBX_OK)
-        status = wait_for(gbx_context_get(w->context, "o", NULL), &back, error);
+        status = ended(gbx_context_get(w->context, "o", NULL), &back, error);
     if (status == GBX_ECLONE) { /* it has functions */
         *error = (gbx_error)GBX_ERROR_INIT;
-        status = wait_for(gbx_context_get(w->context, "o.text", NULL), &back, error);
+        status = ended(gbx_context_get(w->context, "o.text", NULL), &back, error);
     }
     if (status == GBX_OK)
         expect_string(back, "a text");
@@ -161,7 +127,7 @@ set_and_get(struct world *w, gbx_error *error)
 static gbx_status
 call_a_reference(struct world *w, gbx_error *error)
 {
-    gbx_future *future = eval_start(w->context, "o.make()", GBX_RESULT_REFERENCE);
+    gbx_future *future = start(w->context, "o.make()", GBX_RESULT_REFERENCE);
     gbx_value *argument, *value = NULL;
     gbx_status status = gbx_future_wait(future, 60000000, error);
     gbx_reference *reference = gbx_future_take_reference(future);
@@ -172,10 +138,9 @@ call_a_reference(struct world *w, gbx_error *error)
     cr_assert_not_null(reference);
     argument = gbx_value_new_number(41);
     const gbx_value *arguments[] = { argument };
-    status =
-        argument == NULL
-            ? said(GBX_ENOMEM, error)
-            : wait_for(gbx_reference_call(reference, NULL, arguments, 1, NULL), &value, error);
+    status = argument == NULL ? reported(GBX_ENOMEM, error)
+                              : ended(gbx_reference_call(reference, NULL, arguments, 1, NULL),
+                                    &value, error);
     if (status == GBX_OK)
         cr_assert_eq(number_of(value), 42);
     gbx_value_free(argument);
@@ -188,7 +153,7 @@ static gbx_status
 calls(struct world *w, gbx_error *error)
 {
     gbx_value *value = NULL;
-    gbx_status status = wait_for(eval_start(w->context, definitions, 0), NULL, error);
+    gbx_status status = ended(start(w->context, definitions, 0), NULL, error);
 
     if (status == GBX_OK)
         status = call_it(w, "o.get", GBX_ECLONE, error);
@@ -199,9 +164,8 @@ calls(struct world *w, gbx_error *error)
     if (status == GBX_OK)
         status = call_a_reference(w, error);
     if (status == GBX_OK)
-        status =
-            wait_for(eval_start(w->context, "new Promise(r => r({ a: [1, 2, 3] }))", GBX_AWAIT),
-                &value, error);
+        status = ended(start(w->context, "new Promise(r => r({ a: [1, 2, 3] }))", GBX_AWAIT),
+            &value, error);
     gbx_value_free(value);
     return status;
 }
@@ -221,19 +185,19 @@ large_calls(struct world *w, gbx_error *error)
     gbx_status status = GBX_OK;
 
     if (value == NULL)
-        return said(GBX_ENOMEM, error);
+        return reported(GBX_ENOMEM, error);
     for (size_t i = 0; i < 3; i++)
         futures[i] = gbx_context_set(w->context, "large", value);
     gbx_value_free(value);
     for (size_t i = 0; i < 3; i++) {
         gbx_error mine = GBX_ERROR_INIT;
-        gbx_status one = wait_for(futures[i], NULL, &mine);
+        gbx_status one = ended(futures[i], NULL, &mine);
         if (status == GBX_OK && one != GBX_OK)
             *error = mine;
         status = first(status, one);
     }
     if (status == GBX_OK)
-        status = wait_for(gbx_context_get(w->context, "large", NULL), &back, error);
+        status = ended(gbx_context_get(w->context, "large", NULL), &back, error);
     gbx_value_free(back);
     return status;
 }
@@ -249,14 +213,14 @@ accounts(struct world *w, gbx_error *error)
     gbx_usage usage = GBX_USAGE_INIT;
     gbx_value *value = NULL;
 
-    gbx_status status = wait_for(gbx_isolate_statistics(w->isolate), &value, error);
+    gbx_status status = ended(gbx_isolate_statistics(w->isolate), &value, error);
     if (status == GBX_OK)
         cr_assert_not_null(gbx_value_get(value, "heapUsed", GBX_NUL));
     gbx_value_free(value);
     if (status == GBX_OK)
-        status = wait_for(gbx_isolate_collect(w->isolate), NULL, error);
+        status = ended(gbx_isolate_collect(w->isolate), NULL, error);
     if (status == GBX_OK)
-        status = said(gbx_isolate_usage(w->isolate, &usage), error);
+        status = reported(gbx_isolate_usage(w->isolate, &usage), error);
     return status;
 }
 
@@ -305,10 +269,10 @@ a_session(struct world *w, gbx_error *error)
         gbx_inspector_open(w->isolate, on_message, &messages, &inspector, error);
 
     if (status == GBX_OK)
-        status = said(gbx_inspector_send(inspector, command, sizeof command - 1), error);
+        status = reported(gbx_inspector_send(inspector, command, sizeof command - 1), error);
     /* Commands are served before what is asked for later. */
     if (status == GBX_OK)
-        status = wait_for(eval_start(w->context, "2", 0), NULL, error);
+        status = ended(start(w->context, "2", 0), NULL, error);
     if (status == GBX_OK)
         cr_assert_gt(messages, 0);
     gbx_inspector_close(inspector);
@@ -324,12 +288,12 @@ static gbx_status
 a_termination(struct world *w, gbx_error *error)
 {
     gbx_error mine = GBX_ERROR_INIT;
-    gbx_future *future = eval_start(w->context, "for (;;);", 0);
+    gbx_future *future = start(w->context, "for (;;);", 0);
 
     gbx_isolate_terminate(w->isolate);
-    gbx_status status = wait_for(future, NULL, &mine);
+    gbx_status status = ended(future, NULL, &mine);
     if (status == GBX_ETERMINATED)
-        return wait_for(eval_start(w->context, "1", 0), NULL, error);
+        return ended(start(w->context, "1", 0), NULL, error);
     *error = mine;
     return status;
 }
@@ -385,16 +349,16 @@ static gbx_status
 give_functions(struct world *w, gbx_error *error)
 {
     gbx_status status =
-        wait_for(gbx_context_set_function(w->context, "answers", answers, NULL), NULL, error);
+        ended(gbx_context_set_function(w->context, "answers", answers, NULL), NULL, error);
 
     if (status == GBX_OK)
         status =
-            wait_for(gbx_context_set_function(w->context, "throws", throws, NULL), NULL, error);
+            ended(gbx_context_set_function(w->context, "throws", throws, NULL), NULL, error);
     if (status == GBX_OK)
-        status = wait_for(
+        status = ended(
             gbx_context_set_function(w->context, "callsBack", calls_back, NULL), NULL, error);
     if (status == GBX_OK)
-        status = wait_for(
+        status = ended(
             gbx_context_set_function(w->context, "defers", defers, &deferred), NULL, error);
     return status;
 }
@@ -407,7 +371,7 @@ settle_later(struct world *w, bool well, gbx_error *error)
     gbx_value *value = NULL;
 
     deferred = NULL;
-    gbx_future *future = eval_start(w->context, source, GBX_AWAIT);
+    gbx_future *future = start(w->context, source, GBX_AWAIT);
     while (deferred == NULL && gbx_future_status(future, error) == GBX_EBUSY)
         (void)!gbx_future_wait(future, 100, NULL);
     gbx_status settled = GBX_OK;
@@ -418,9 +382,9 @@ settle_later(struct world *w, bool well, gbx_error *error)
     } else {
         gbx_deferred_reject(deferred, "Error", "settled");
     }
-    gbx_status status = wait_for(future, &value, error);
+    gbx_status status = ended(future, &value, error);
     gbx_value_free(value);
-    return first(status, said(settled, error));
+    return first(status, reported(settled, error));
 }
 
 static gbx_status
@@ -430,11 +394,11 @@ functions(struct world *w, gbx_error *error)
     gbx_status status = give_functions(w, error);
 
     if (status == GBX_OK)
-        status = wait_for(eval_start(w->context,
-                              "try { throws([1], {}) } catch (e) {"
-                              "  if (!/thrown|memory/.test(e.message)) throw e }"
-                              "callsBack(new Map([[1, 2]])); answers(1, 'two', [3])",
-                              0),
+        status = ended(start(w->context,
+                           "try { throws([1], {}) } catch (e) {"
+                           "  if (!/thrown|memory/.test(e.message)) throw e }"
+                           "callsBack(new Map([[1, 2]])); answers(1, 'two', [3])",
+                           0),
             &value, error);
     gbx_value_free(value);
     if (status == GBX_OK)
@@ -469,7 +433,7 @@ snapshot_to_sink(struct world *w, uint32_t mode, gbx_error *error)
     options.mode = mode;
     options.sink = swallow;
     options.data = &bytes;
-    gbx_status status = wait_for(gbx_heap_snapshot(w->isolate, &options), &value, error);
+    gbx_status status = ended(gbx_heap_snapshot(w->isolate, &options), &value, error);
     if (status == GBX_OK)
         cr_assert_eq(number_of(value), (double)bytes);
     gbx_value_free(value);
@@ -510,7 +474,7 @@ snapshot_to_file(struct world *w, gbx_error *error)
     options.path = path;
     options.mode = GBX_SNAPSHOT_ATTACHED;
     for (int i = 0; i < 2 && status == GBX_OK; i++) {
-        status = wait_for(gbx_heap_snapshot(w->isolate, &options), NULL, error);
+        status = ended(gbx_heap_snapshot(w->isolate, &options), NULL, error);
         /* A whole one or none, and no other file. */
         size_t entries = scratch_entries();
         cr_assert(status == GBX_OK ? entries == 1 : entries <= 1, "%zu files", entries);

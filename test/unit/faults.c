@@ -229,7 +229,9 @@ long
 __wrap_syscall(long number, ...)
 {
     /* No more than the caller has passed. */
-    int count = number == SYS_pidfd_open ? 2 : number == SYS_pidfd_send_signal ? 4 : 6;
+    int count = number == SYS_pidfd_open                                   ? 2
+                : number == SYS_pidfd_send_signal || number == SYS_openat2 ? 4
+                                                                           : 6;
     long argument[6] = { 0 };
     va_list args;
 
@@ -237,7 +239,7 @@ __wrap_syscall(long number, ...)
     for (int i = 0; i < count; i++)
         argument[i] = va_arg(args, long);
     va_end(args);
-    if (number == SYS_pidfd_open && fails(FAULT_DESCRIPTOR))
+    if ((number == SYS_pidfd_open || number == SYS_openat2) && fails(FAULT_DESCRIPTOR))
         return -1;
     return __real_syscall(
         number, argument[0], argument[1], argument[2], argument[3], argument[4], argument[5]);
