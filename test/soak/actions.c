@@ -1,5 +1,6 @@
 #include "soak/actions.h"
 #include "soak/processes.h"
+#include "soak/steps.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -9,9 +10,8 @@
 
 /* --- chance ---------------------------------------------------------------------------------- */
 
-/* The same seed, the same steps: but what comes between them the machine decides. */
-static unsigned
-chance(struct soak *soak, unsigned below)
+unsigned
+soak_chance(struct soak *soak, unsigned below)
 {
     soak->random = soak->random * 6364136223846793005ul + 1442695040888963407ul;
     return (unsigned)(soak->random >> 33) % below;
@@ -26,18 +26,35 @@ struct expectation {
     gbx_status allowed; /* and GBX_OK */
 };
 
-static bool
-is_end(gbx_status status)
+bool
+soak_is_end(gbx_status status)
 {
     return status == GBX_EMEMORY || status == GBX_ETIMEOUT || status == GBX_ECPU ||
            status == GBX_ETERMINATED || status == GBX_ECRASHED || status == GBX_ELOST ||
            status == GBX_EDISPOSED;
 }
 
+void
+soak_wrong(struct soak *soak, const char *what, gbx_status status, const char *why)
+{
+    soak->wrong++;
+    (void)printf("soak: %s: %d: %s\n", what, status, why);
+}
+
+/* The isolate that it is of may have been replaced. */
+static void
+keep_script(struct soak_slot *slot, gbx_script *script)
+{
+    unsigned at = soak_chance(slot->soak, SOAK_SCRIPTS);
+
+    gbx_script_close(slot->scripts[at]);
+    slot->scripts[at] = script;
+}
+
 static void
 keep_reference(struct soak_slot *slot, gbx_reference *reference)
 {
-    unsigned at = chance(slot->soak, SOAK_REFERENCES);
+    unsigned at = soak_chance(slot->soak, SOAK_REFERENCES);
 
     gbx_reference_close(slot->references[at]);
     slot->references[at] = reference;
@@ -52,12 +69,13 @@ on_answer(gbx_future *future, void *data)
     gbx_status status = gbx_future_status(future, &error);
     /* What a host function throws and nobody catches is GBX_EHOST. */
     bool right = status == GBX_OK || status == e->allowed || status == GBX_ELIMIT ||
-                 is_end(status) || (status == GBX_EHOST && e->allowed == GBX_ETHROW);
+                 soak_is_end(status) || (status == GBX_EHOST && e->allowed == GBX_ETHROW);
 
-    if (!right) {
-        soak->wrong++;
-        (void)printf("soak: %s answered %d: %s\n", e->what, status, error.message);
-    }
+    if (!right)
+        soak_wrong(soak, e->what, status, error.message);
+    gbx_script *script = gbx_future_take_script(future);
+    if (script != NULL)
+        keep_script(e->slot, script);
     gbx_reference *reference = gbx_future_take_reference(future);
     if (reference != NULL && e->slot->isolate != NULL)
         keep_reference(e->slot, reference);
@@ -69,8 +87,8 @@ on_answer(gbx_future *future, void *data)
     free(e);
 }
 
-static void
-expect(struct soak_slot *slot, const char *what, gbx_future *future, gbx_status allowed)
+void
+soak_expect(struct soak_slot *slot, const char *what, gbx_future *future, gbx_status allowed)
 {
     struct expectation *e = malloc(sizeof *e);
 
@@ -83,133 +101,24 @@ expect(struct soak_slot *slot, const char *what, gbx_future *future, gbx_status 
 
 /* --- guests ---------------------------------------------------------------------------------- */
 
-static gbx_context *
-context_of(struct soak_slot *slot)
+gbx_context *
+soak_context(struct soak_slot *slot)
 {
-    if (slot->other != NULL && chance(slot->soak, 2) == 0)
+    if (slot->other != NULL && soak_chance(slot->soak, 2) == 0)
         return slot->other;
     return gbx_isolate_context(slot->isolate);
 }
 
-static void
-eval(struct soak_slot *slot, const char *source, uint32_t flags, uint64_t timeout_us,
+void
+soak_eval(struct soak_slot *slot, const char *source, uint32_t flags, uint64_t timeout_us,
     gbx_status allowed)
 {
     gbx_call_options options = GBX_CALL_OPTIONS_INIT;
 
     options.flags = flags;
     options.timeout_us = timeout_us;
-    expect(slot, source, gbx_context_eval(context_of(slot), source, strlen(source), &options),
-        allowed);
-}
-
-static gbx_status
-on_add(gbx_callback *callback, void *data)
-{
-    gbx_value *sum = gbx_value_new_number((double)gbx_callback_count(callback));
-
-    (void)data;
-    gbx_status status = sum == NULL ? GBX_ENOMEM : gbx_callback_return(callback, sum);
-    gbx_value_free(sum);
-    return status;
-}
-
-static gbx_status
-on_fail(gbx_callback *callback, void *data)
-{
-    (void)data;
-    return gbx_callback_throw(callback, "RangeError", "as it was asked to");
-}
-
-/* A promise, kept for later in a place at random; who was there is settled. */
-static gbx_status
-on_later(gbx_callback *callback, void *data)
-{
-    struct soak *soak = data;
-    unsigned at = chance(soak, SOAK_DEFERRED);
-    gbx_deferred *deferred = NULL;
-    gbx_status status = gbx_callback_defer(callback, &deferred);
-
-    gbx_deferred *before = soak->deferred[at];
-    soak->deferred[at] = deferred;
-    if (before != NULL)
-        (void)gbx_deferred_resolve(before, NULL);
-    return status;
-}
-
-/* A host function that calls the guest that calls it. */
-static gbx_status
-on_nested(gbx_callback *callback, void *data)
-{
-    struct soak *soak = data;
-    gbx_context *context = gbx_isolate_context(gbx_callback_isolate(callback));
-    const char *source = chance(soak, 4) == 0 ? "nested(add(1))" : "add(1, 2)";
-    gbx_status status = gbx_eval(context, source, NULL, NULL, NULL);
-
-    return status == GBX_OK || status == GBX_ETHROW || status == GBX_EHOST ? GBX_OK : status;
-}
-
-static const struct {
-    const char *name;
-    gbx_function call;
-} functions[] = { { "add", on_add }, { "fail", on_fail }, { "later", on_later },
-    { "nested", on_nested } };
-
-static void
-on_console(gbx_isolate *isolate, uint32_t level, const char *text, size_t len, void *data)
-{
-    (void)isolate;
-    (void)level;
-    (void)text;
-    (void)len;
-    (void)data;
-}
-
-static void
-on_death(gbx_isolate *isolate, void *data)
-{
-    struct soak_slot *slot = data;
-    const gbx_death *death = gbx_isolate_death(isolate);
-
-    slot->dead = true;
-    slot->soak->deaths++;
-    if (!is_end(death->status)) {
-        slot->soak->wrong++;
-        (void)printf("soak: an isolate died of %d: %s\n", death->status, death->message);
-    }
-}
-
-static void
-open_slot(struct soak *soak, struct soak_slot *slot)
-{
-    static const uint64_t limits[] = { 16 << 20, 32 << 20, 64 << 20 };
-    gbx_isolate_options options = GBX_ISOLATE_OPTIONS_INIT;
-    gbx_error error = GBX_ERROR_INIT;
-
-    options.memory_limit_bytes = limits[chance(soak, 3)];
-    options.timeout_us = 2000000;
-    options.on_console = chance(soak, 2) == 0 ? on_console : NULL;
-    options.on_death = on_death;
-    options.data = slot;
-    *slot = (struct soak_slot){ .soak = soak };
-    gbx_status status = gbx_isolate_open(soak->runtime, &options, &slot->isolate, &error);
-    if (status == GBX_ELOST) /* a template or zygote that was just killed */
-        return;
-    if (status != GBX_OK) {
-        soak->wrong++;
-        (void)printf("soak: no isolate: %d: %s\n", status, error.message);
-        return;
-    }
-    for (size_t i = 0; i < sizeof functions / sizeof functions[0] && !slot->dead; i++) {
-        gbx_future *future = gbx_context_set_function(
-            gbx_isolate_context(slot->isolate), functions[i].name, functions[i].call, soak);
-        status = gbx_future_wait(future, -1, &error); /* before anything terminates it */
-        gbx_future_free(future);
-        if (status != GBX_OK && !is_end(status)) {
-            soak->wrong++;
-            (void)printf("soak: no %s(): %d: %s\n", functions[i].name, status, error.message);
-        }
-    }
+    soak_expect(slot, source,
+        gbx_context_eval(soak_context(slot), source, strlen(source), &options), allowed);
 }
 
 /* --- actions --------------------------------------------------------------------------------- */
@@ -217,13 +126,13 @@ open_slot(struct soak *soak, struct soak_slot *slot)
 static void
 do_arithmetic(struct soak_slot *slot)
 {
-    eval(slot, "[1, 2, 3].map(x => x * x)", 0, 0, GBX_OK);
+    soak_eval(slot, "[1, 2, 3].map(x => x * x)", 0, 0, GBX_OK);
 }
 
 static void
 do_throw(struct soak_slot *slot)
 {
-    eval(slot,
+    soak_eval(slot,
         "throw Object.assign(new TypeError('no'), { code: 5, cause: new Error('deep') })", 0, 0,
         GBX_ETHROW);
 }
@@ -231,53 +140,54 @@ do_throw(struct soak_slot *slot)
 static void
 do_mistake(struct soak_slot *slot)
 {
-    eval(slot, "let let = 1", 0, 0, GBX_ETHROW);
+    soak_eval(slot, "let let = 1", 0, 0, GBX_ETHROW);
 }
 
 static void
 do_big_value(struct soak_slot *slot)
 {
-    eval(slot, "Array.from({ length: 20000 }, (_, i) => ({ i, text: 'x' + i }))", 0, 0,
+    soak_eval(slot, "Array.from({ length: 20000 }, (_, i) => ({ i, text: 'x' + i }))", 0, 0,
         GBX_ETOOBIG);
 }
 
 static void
 do_buffer(struct soak_slot *slot)
 {
-    eval(slot, "new Uint8Array(1 << 20).fill(7)", 0, 0, GBX_ETHROW);
+    soak_eval(slot, "new Uint8Array(1 << 20).fill(7)", 0, 0, GBX_ETHROW);
 }
 
 static void
 do_garbage(struct soak_slot *slot)
 {
-    eval(slot, "{ let a = []; for (let i = 0; i < 1e5; i++) a = [a.length, i] } 0", 0, 0,
+    soak_eval(slot, "{ let a = []; for (let i = 0; i < 1e5; i++) a = [a.length, i] } 0", 0, 0,
         GBX_OK);
 }
 
 static void
 do_exhaust(struct soak_slot *slot)
 {
-    eval(
+    soak_eval(
         slot, "{ const a = []; for (;;) a.push(new Array(1000).fill(1.5)) }", 0, 0, GBX_ETHROW);
 }
 
 static void
 do_loop(struct soak_slot *slot)
 {
-    eval(slot, "for (;;) {}", 0, 1000 + chance(slot->soak, 30000), GBX_OK);
+    soak_eval(slot, "for (;;) {}", 0, 1000 + soak_chance(slot->soak, 30000), GBX_OK);
 }
 
 static void
 do_wait_for_ever(struct soak_slot *slot)
 {
-    eval(slot, "new Promise(() => {})", GBX_AWAIT, 1000 + chance(slot->soak, 200000), GBX_OK);
+    soak_eval(slot, "new Promise(() => {})", GBX_AWAIT, 1000 + soak_chance(slot->soak, 200000),
+        GBX_OK);
 }
 
 /* In the second context there are no host functions. */
 static void
 do_host_calls(struct soak_slot *slot)
 {
-    eval(slot, "for (let i = 0; i < 50; i++) add(i); try { fail() } catch {} add()", 0, 0,
+    soak_eval(slot, "for (let i = 0; i < 50; i++) add(i); try { fail() } catch {} add()", 0, 0,
         GBX_ETHROW);
 }
 
@@ -286,7 +196,7 @@ do_host_failure(struct soak_slot *slot)
 {
     gbx_call_options options = GBX_CALL_OPTIONS_INIT;
 
-    expect(slot, "fail()",
+    soak_expect(slot, "fail()",
         gbx_context_call(gbx_isolate_context(slot->isolate), "fail", NULL, 0, &options),
         GBX_EHOST);
 }
@@ -294,7 +204,7 @@ do_host_failure(struct soak_slot *slot)
 static void
 do_promises(struct soak_slot *slot)
 {
-    eval(slot,
+    soak_eval(slot,
         "(async () => { await later(); await Promise.race([later(), later()]); return add(1) "
         "})()",
         GBX_AWAIT, 1500000, GBX_ETHROW);
@@ -303,13 +213,13 @@ do_promises(struct soak_slot *slot)
 static void
 do_nested(struct soak_slot *slot)
 {
-    eval(slot, "nested(1)", 0, 0, GBX_ETHROW);
+    soak_eval(slot, "nested(1)", 0, 0, GBX_ETHROW);
 }
 
 static void
 do_console(struct soak_slot *slot)
 {
-    eval(slot, "for (let i = 0; i < 20; i++) console.log('line', i, { i })", 0, 0, GBX_OK);
+    soak_eval(slot, "for (let i = 0; i < 20; i++) console.log('line', i, { i })", 0, 0, GBX_OK);
 }
 
 static void
@@ -319,6 +229,10 @@ do_context(struct soak_slot *slot)
     slot->other = NULL;
     if (gbx_context_open(slot->isolate, &slot->other, NULL) != GBX_OK)
         slot->other = NULL; /* it has just died */
+    else if (soak_chance(slot->soak, 2) == 0)
+        (void)gbx_context_set_loader(slot->other, soak_load, slot->soak);
+    else
+        (void)gbx_context_set_loader(slot->other, gbx_files_load, slot->soak->files);
 }
 
 static void
@@ -333,7 +247,7 @@ do_statistics(struct soak_slot *slot)
     gbx_memory memory = GBX_MEMORY_INIT;
     gbx_usage usage = GBX_USAGE_INIT;
 
-    expect(slot, "statistics", gbx_isolate_statistics(slot->isolate), GBX_OK);
+    soak_expect(slot, "statistics", gbx_isolate_statistics(slot->isolate), GBX_OK);
     (void)gbx_isolate_usage(slot->isolate, &usage);
     (void)gbx_isolate_memory(slot->isolate, &memory);
 }
@@ -341,35 +255,36 @@ do_statistics(struct soak_slot *slot)
 static void
 do_collect(struct soak_slot *slot)
 {
-    expect(slot, "collect", gbx_isolate_collect(slot->isolate), GBX_OK);
+    soak_expect(slot, "collect", gbx_isolate_collect(slot->isolate), GBX_OK);
 }
 
 static void
 do_get_reference(struct soak_slot *slot)
 {
-    eval(slot, "({ n: 1, f() { return this.n }, nested: { deep: [1, 2] } })",
+    soak_eval(slot, "({ n: 1, f() { return this.n }, nested: { deep: [1, 2] } })",
         GBX_RESULT_REFERENCE, 0, GBX_OK);
 }
 
 static void
 do_use_reference(struct soak_slot *slot)
 {
-    gbx_reference *reference = slot->references[chance(slot->soak, SOAK_REFERENCES)];
+    gbx_reference *reference = slot->references[soak_chance(slot->soak, SOAK_REFERENCES)];
     gbx_call_options options = GBX_CALL_OPTIONS_INIT;
 
     if (reference == NULL)
         return;
     /* What it names may be a child of another, without these. */
-    switch (chance(slot->soak, 3)) {
+    switch (soak_chance(slot->soak, 3)) {
     case 0:
         options.flags = GBX_RESULT_REFERENCE;
-        expect(slot, "get", gbx_reference_get(reference, "nested", 6, &options), GBX_EINVAL);
+        soak_expect(
+            slot, "get", gbx_reference_get(reference, "nested", 6, &options), GBX_EINVAL);
         break;
     case 1:
-        expect(slot, "copy", gbx_reference_copy(reference, &options), GBX_ECLONE);
+        soak_expect(slot, "copy", gbx_reference_copy(reference, &options), GBX_ECLONE);
         break;
     default:
-        expect(slot, "keys", gbx_reference_keys(reference, &options), GBX_EINVAL);
+        soak_expect(slot, "keys", gbx_reference_keys(reference, &options), GBX_EINVAL);
         break;
     }
 }
@@ -394,12 +309,12 @@ do_inspect(struct soak_slot *slot)
     if (slot->inspector == NULL &&
         gbx_inspector_open(slot->isolate, on_inspected, NULL, &slot->inspector, NULL) != GBX_OK)
         return;
-    if (chance(slot->soak, 4) == 0) {
+    if (soak_chance(slot->soak, 4) == 0) {
         gbx_inspector_close(slot->inspector);
         slot->inspector = NULL;
         return;
     }
-    const char *command = commands[chance(slot->soak, 4)];
+    const char *command = commands[soak_chance(slot->soak, 4)];
     (void)gbx_inspector_send(slot->inspector, command, strlen(command));
 }
 
@@ -410,7 +325,8 @@ drop_piece(const void *piece, size_t len, void *data)
 
     (void)piece;
     (void)len;
-    return chance(soak, 200) == 0 ? GBX_EINVAL : GBX_OK; /* now and then its owner has enough */
+    return soak_chance(soak, 200) == 0 ? GBX_EINVAL
+                                       : GBX_OK; /* now and then its owner has enough */
 }
 
 static void
@@ -418,10 +334,11 @@ do_snapshot(struct soak_slot *slot)
 {
     gbx_snapshot_options options = GBX_SNAPSHOT_OPTIONS_INIT;
 
-    options.mode = chance(slot->soak, 2) == 0 ? GBX_SNAPSHOT_BACKGROUND : GBX_SNAPSHOT_ATTACHED;
+    options.mode =
+        soak_chance(slot->soak, 2) == 0 ? GBX_SNAPSHOT_BACKGROUND : GBX_SNAPSHOT_ATTACHED;
     options.sink = drop_piece;
     options.data = slot->soak;
-    expect(slot, "snapshot", gbx_heap_snapshot(slot->isolate, &options), GBX_EINVAL);
+    soak_expect(slot, "snapshot", gbx_heap_snapshot(slot->isolate, &options), GBX_EINVAL);
 }
 
 static void
@@ -443,7 +360,7 @@ do_kill_cell(struct soak_slot *slot)
 static void
 do_kill_ancestor(struct soak_slot *slot)
 {
-    (void)soak_descendants(chance(slot->soak, 2) == 0 ? "gbx-zygote" : "gbx-template");
+    (void)soak_descendants(soak_chance(slot->soak, 2) == 0 ? "gbx-zygote" : "gbx-template");
 }
 
 /* --- the table ------------------------------------------------------------------------------- */
@@ -475,6 +392,19 @@ static const struct action {
     { "use reference", 15, do_use_reference },
     { "inspect", 10, do_inspect },
     { "snapshot", 2, do_snapshot },
+    { "script", 8, soak_do_script },
+    { "run script", 10, soak_do_run_script },
+    { "code cache", 1, soak_do_cache },
+    { "closure", 8, soak_do_closure },
+    { "module", 8, soak_do_module },
+    { "import", 10, soak_do_import },
+    { "import of files", 5, soak_do_files },
+    { "external copy", 8, soak_do_copy },
+    { "rejection", 8, soak_do_reject },
+    { "post", 8, soak_do_post },
+    { "block", 8, soak_do_block },
+    { "fork", 5, soak_do_fork },
+    { "isolate of template", 5, soak_do_template },
     { "close", 5, do_close },
     { "kill a cell", 2, do_kill_cell },
     { "kill an ancestor", 1, do_kill_ancestor },
@@ -492,48 +422,63 @@ soak_settle_deferred(struct soak *soak)
         soak->deferred[i] = NULL;
         if (deferred == NULL)
             continue;
-        if (chance(soak, 4) == 0)
+        if (soak_chance(soak, 4) == 0)
             gbx_deferred_reject(deferred, "Error", "not today");
         else
             (void)gbx_deferred_resolve(deferred, NULL);
     }
+    soak_settle_imports(soak);
 }
 
 void
-soak_close(struct soak_slot *slot)
+soak_close_shared(struct soak *soak)
 {
-    gbx_inspector_close(slot->inspector);
-    for (int i = 0; i < SOAK_REFERENCES; i++)
-        gbx_reference_close(slot->references[i]);
-    gbx_context_close(slot->other);
-    gbx_isolate *isolate = slot->isolate;
-    struct soak *soak = slot->soak;
-    *slot = (struct soak_slot){ .soak = soak };
-    gbx_isolate_close(isolate);
+    gbx_template_close(soak->template);
+    gbx_value_free(soak->cache);
+    gbx_external_copy_free(soak->copy);
+    gbx_files_close(soak->files);
+    soak->template = NULL;
+    soak->cache = NULL;
+    soak->copy = NULL;
+    soak->files = NULL;
+}
+
+static void
+open_shared(struct soak *soak)
+{
+    static const char a[] = "export { n } from './b.mjs'", b[] = "export const n = 42";
+
+    if (soak->files != NULL)
+        return;
+    if (gbx_files_open(NULL, &soak->files, NULL) != GBX_OK ||
+        gbx_files_add(soak->files, "a.mjs", a, sizeof a - 1) != GBX_OK ||
+        gbx_files_add(soak->files, "b.mjs", b, sizeof b - 1) != GBX_OK)
+        abort();
 }
 
 void
 soak_step(struct soak *soak)
 {
-    struct soak_slot *slot = &soak->slots[chance(soak, SOAK_ISOLATES)];
+    struct soak_slot *slot = &soak->slots[soak_chance(soak, SOAK_ISOLATES)];
     unsigned all = 0, at, i = 0;
 
     soak->steps++;
+    open_shared(soak);
     if (slot->dead)
         soak_close(slot);
     if (slot->isolate == NULL)
-        open_slot(soak, slot);
+        soak_open(soak, slot);
     for (size_t n = 0; n < ACTIONS; n++)
         all += actions[n].weight;
-    for (at = chance(soak, all); at >= actions[i].weight; i++)
+    for (at = soak_chance(soak, all); at >= actions[i].weight; i++)
         at -= actions[i].weight;
     if (slot->isolate != NULL && !slot->dead) {
         soak->done[i]++;
         actions[i].run(slot);
     }
-    if (chance(soak, 8) == 0)
+    if (soak_chance(soak, 8) == 0)
         soak_settle_deferred(soak);
-    (void)gbx_runtime_dispatch(soak->runtime, chance(soak, 4) == 0 ? 2000 : 0);
+    (void)gbx_runtime_dispatch(soak->runtime, soak_chance(soak, 4) == 0 ? 2000 : 0);
 }
 
 void
@@ -541,4 +486,5 @@ soak_table(const struct soak *soak)
 {
     for (size_t i = 0; i < ACTIONS; i++)
         (void)printf("%8lu %s\n", soak->done[i], actions[i].name);
+    (void)printf("%8lu rejections told\n", soak->rejections);
 }

@@ -79,6 +79,8 @@ close_all(struct soak *soak)
     }
     for (int i = 0; i < SOAK_ISOLATES; i++)
         soak_close(&soak->slots[i]);
+    soak_settle_deferred(soak);
+    soak_close_shared(soak);
     return true;
 }
 
