@@ -11,6 +11,7 @@
 #include <glovebox/inspector.h>
 #include <glovebox/isolate.h>
 #include <glovebox/module.h>
+#include <glovebox/observe.h>
 #include <glovebox/reference.h>
 #include <glovebox/runtime.h>
 #include <glovebox/script.h>

@@ -40,7 +40,8 @@ GBX_API GBX_NODROP gbx_status gbx_inspector_open(GBX_BORROW gbx_isolate *isolate
  * through the session's callback.
  *
  * @param json  `len` bytes of UTF-8, copied; at most 256 MiB.
- * @return GBX_OK, GBX_EDISPOSED when the isolate is dead, GBX_ETOOBIG, GBX_ENOMEM.
+ * @return GBX_OK, GBX_EDISPOSED when the isolate is dead, GBX_ETOOBIG, GBX_ENOMEM; GBX_ELIMIT
+ *         while over 64 MiB wait to be read by the cell: dispatch, and try again.
  * @threads one at a time.   @since 0.1
  */
 GBX_API gbx_status gbx_inspector_send(

@@ -21,6 +21,10 @@ steal_fd(int *fd)
     return taken;
 }
 
+/* An fd that cannot be taken for stdin, stdout or stderr: a host may have closed those. -1 stays
+ * what it is. */
+int fd_above_stdio(int fd);
+
 /* Guards an fd to the end of its scope; steal_fd() lets it out. */
 #define GBX_AUTOFD __attribute__((cleanup(fd_close))) int
 

@@ -302,6 +302,9 @@
 #define SNAPSHOT_BYTES_FACTOR 16
 #define SNAPSHOT_BYTES_BASE   (64 * MIB)
 
+/* Bytes that may wait for a cell before its sessions are told to wait. */
+#define INSPECTOR_QUEUE_MAX      (64 * MIB)
+
 /* --- the command ---------------------------------------------------------------------------- */
 
 /* What a program gets unless a flag says otherwise: nobody waits longer for a script that hangs.

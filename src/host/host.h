@@ -16,6 +16,8 @@
 #define HOST_HOST_H
 
 #include "base/control.h"
+#include "base/fd.h"
+#include "base/options.h"
 #include "base/table.h"
 #include "host/cache.h"
 #include "host/paths.h"
@@ -40,6 +42,7 @@ enum watch_kind {
     WATCH_FORKS,      /* object: struct template; its forks_fd */
     WATCH_ZYGOTE,     /* object: the runtime */
     WATCH_TIMER,      /* object: the runtime */
+    WATCH_DESCRIPTORS /* object: the runtime; its set of others' descriptors */
 };
 struct watch {
     enum watch_kind kind;
@@ -125,6 +128,10 @@ struct gbx_runtime {
     uint8_t cache_key[CACHE_KEY_BYTES];
     struct gbx_isolate *isolates; /* alive or not, open; doubly linked */
     uint32_t awake;               /* of them, whose bell is off */
+    /* What others hang on it (observe.c). */
+    struct table descriptors, observers;
+    int descriptors_fd; /* an epoll set; -1: there was none yet */
+    struct watch descriptors_watch;
 };
 
 /* A runtime without a process, to be closed with gbx_runtime_close() (runtime.c). */
@@ -225,6 +232,7 @@ struct gbx_isolate {
     struct cell *cell;                   /* NULL: dead */
     uint32_t refs;               /* the owner's, and one for each object that points here */
     bool closed;                 /* by its owner */
+    bool announced;              /* observers know of it */
     _Atomic uint32_t stops;      /* how often gbx_isolate_terminate() was called */
     gbx_isolate_options options; /* name is our copy */
     char name[64];
@@ -294,6 +302,9 @@ struct gbx_isolate {
 
 /* One without a cell, then with one and in its runtime (isolate.c). NULL: no memory. */
 struct gbx_isolate *isolate_new(const gbx_isolate_options *options, struct scratch *scratch);
+/* gbx_isolate_open() of one that observers are not told of. */
+gbx_status isolate_open(struct gbx_runtime *runtime, const gbx_isolate_options *options,
+    struct gbx_isolate **out, gbx_error *error);
 void isolate_begin(struct gbx_isolate *isolate, struct gbx_runtime *runtime, struct cell *cell);
 /* A caller's options, checked; *out borrows what they name. */
 gbx_status isolate_options_read(
@@ -659,12 +670,5 @@ gbx_status watch_add(struct gbx_runtime *runtime, struct watch *watch, enum watc
 void watch_remove(struct gbx_runtime *runtime, struct watch *watch, int fd);
 /* The runtime's fd becomes readable at `at_us` at the latest. */
 void runtime_alarm(struct gbx_runtime *runtime, uint64_t at_us);
-
-/* Copies a caller's sized options; see options.c. */
-gbx_status options_read(void *dst, size_t dst_size, const void *src, size_t min_size,
-    const char *what, gbx_error *error);
-
-/* An fd that cannot be taken for stdin, stdout or stderr: a host may have closed those. */
-int fd_above_stdio(int fd);
 
 #endif

@@ -49,6 +49,8 @@ gbx_inspector_send(gbx_inspector *inspector, const char *json, size_t len)
 
     if (len > CDP_BYTES_MAX)
         return GBX_ETOOBIG;
+    if (isolate->queued_bytes > INSPECTOR_QUEUE_MAX)
+        return GBX_ELIMIT;
     put_inspector_send(&isolate->scratch->out, isolate_tag(isolate, 0),
         &(struct msg_inspector_send){ .session = inspector->id, .json = span_of(json, len) });
     gbx_status status = isolate_send(isolate);

@@ -1,5 +1,6 @@
 /* isolate.c - one isolate's life: opened, limited, ended. */
 #include "host/host.h"
+#include "host/observe.h"
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -113,6 +114,7 @@ conclude(gbx_isolate *isolate)
     death_certify(isolate, &error);
     isolate->has_died = true;
     drop_cell(isolate);
+    observers_tell_end(isolate->runtime, isolate);
     isolate_finish_all(isolate, isolate->death.status, &error);
     deferreds_cancel(isolate, 0);
     if (isolate->options.on_death != NULL && !isolate->closed)
@@ -155,9 +157,11 @@ isolate_leave(gbx_isolate *isolate)
     if (isolate->next != NULL)
         isolate->next->previous = isolate->previous;
     isolate_set_awake(isolate, false);
+    struct gbx_runtime *runtime = isolate->runtime;
     isolate->runtime = NULL;
     if (isolate->cell != NULL) {
         drop_cell(isolate);
+        observers_tell_end(runtime, isolate);
         isolate_finish_all(isolate, GBX_EDISPOSED, NULL);
         deferreds_cancel(isolate, 0);
     }
@@ -264,8 +268,8 @@ isolate_begin(gbx_isolate *isolate, struct gbx_runtime *runtime, struct cell *ce
 }
 
 gbx_status
-gbx_isolate_open(gbx_runtime *runtime, const gbx_isolate_options *options,
-    gbx_isolate **out_isolate, gbx_error *error)
+isolate_open(struct gbx_runtime *runtime, const gbx_isolate_options *options,
+    struct gbx_isolate **out, gbx_error *error)
 {
     gbx_isolate_options o;
     gbx_status status = isolate_options_read(options, &o, error);
@@ -285,6 +289,20 @@ gbx_isolate_open(gbx_runtime *runtime, const gbx_isolate_options *options,
     }
     isolate_begin(isolate, runtime, cell);
     setting_begin(isolate);
+    *out = isolate;
+    return GBX_OK;
+}
+
+gbx_status
+gbx_isolate_open(gbx_runtime *runtime, const gbx_isolate_options *options,
+    gbx_isolate **out_isolate, gbx_error *error)
+{
+    struct gbx_isolate *isolate;
+    gbx_status status = isolate_open(runtime, options, &isolate, error);
+
+    if (status != GBX_OK)
+        return status;
+    isolate_announce(isolate);
     *out_isolate = isolate;
     return GBX_OK;
 }

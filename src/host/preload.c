@@ -109,7 +109,7 @@ warm_up(struct gbx_template *t, gbx_error *error)
     gbx_isolate *before = t->isolate;
 
     options.on_death = NULL; /* nobody has it */
-    gbx_status status = gbx_isolate_open(t->runtime, &options, &t->isolate, error);
+    gbx_status status = isolate_open(t->runtime, &options, &t->isolate, error);
     if (status != GBX_OK)
         return status;
     if (cell_cannot_fork(t->isolate->cell))

@@ -1,5 +1,6 @@
 /* runtime.c - opening and closing, and the events of all that a runtime watches. */
 #include "host/host.h"
+#include "host/observe.h"
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -154,6 +155,9 @@ handle(struct gbx_runtime *runtime, const struct watch *watch)
     case WATCH_TIMER:
         on_timer(runtime);
         break;
+    case WATCH_DESCRIPTORS:
+        descriptors_serve(runtime);
+        break;
     }
 }
 
@@ -201,7 +205,8 @@ runtime_new(struct gbx_runtime **out, gbx_error *error)
         return fail(error, GBX_ENOMEM, "no memory for a runtime");
     runtime->zygote_socket = runtime->zygote_pidfd = -1;
     runtime->timer_at_us = runtime->fill_at_us = runtime->idle_at_us = UINT64_MAX;
-    runtime->watches.max = TABLE_MAX;
+    runtime->watches.max = runtime->descriptors.max = runtime->observers.max = TABLE_MAX;
+    runtime->descriptors_fd = -1;
     runtime->epoll_fd = fd_above_stdio(epoll_create1(EPOLL_CLOEXEC));
     runtime->timer_fd =
         fd_above_stdio(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
@@ -280,6 +285,7 @@ gbx_runtime_close(gbx_runtime *runtime)
         isolate_leave(isolate);
         isolate_unref(isolate);
     }
+    observers_leave(runtime);
     zygote_stop(runtime);
     watch_remove(runtime, &runtime->timer, runtime->timer_fd);
     fd_close(&runtime->timer_fd);
@@ -313,4 +319,10 @@ const char *
 gbx_runtime_cell_path(const gbx_runtime *runtime)
 {
     return runtime->paths.cell;
+}
+
+uint32_t
+gbx_version(void)
+{
+    return GBX_VERSION;
 }

@@ -1,5 +1,6 @@
 /* traffic.c - what goes to and from a cell, and waiting for it. */
 #include "host/host.h"
+#include "host/observe.h"
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -322,7 +323,8 @@ pump_sleep(gbx_isolate *isolate, uint64_t until_us)
     struct cell *cell = isolate->cell;
     struct pollfd fds[] = { { .fd = cell->event_fd, .events = POLLIN },
         { .fd = cell->pidfd, .events = POLLIN },
-        { .fd = cell->template != NULL ? cell->template->forks_fd : -1, .events = POLLIN } };
+        { .fd = cell->template != NULL ? cell->template->forks_fd : -1, .events = POLLIN },
+        { .fd = cell->runtime->descriptors_fd, .events = POLLIN } };
     struct timespec timeout, *wait = NULL;
     uint64_t now = now_us(), count;
 
@@ -346,6 +348,8 @@ pump_sleep(gbx_isolate *isolate, uint64_t until_us)
         isolate_ended(isolate);
     else if (n > 0 && fds[2].revents != 0)
         template_answer_forks(cell->template);
+    else if (n > 0 && fds[3].revents != 0)
+        descriptors_serve(cell->runtime);
 }
 
 /* Looks at the clock: enforces deadlines, and answers whether `until_us` has come. */
@@ -377,9 +381,12 @@ isolate_pump(gbx_isolate *isolate, const gbx_future *future, uint64_t until_us)
             if (started != 0 && !under_way)
                 spinner_learn(&isolate->spinner, now_ns() - started);
             started = 0;
-            if (++turns % TURNS_PER_LOOK == 0 && !future->finished &&
-                time_is_up(isolate, until_us))
+            if (++turns % TURNS_PER_LOOK != 0 || future->finished)
+                continue;
+            if (time_is_up(isolate, until_us))
                 break;
+            if (isolate->cell != NULL && isolate->runtime->descriptors_fd >= 0)
+                descriptors_serve(isolate->runtime);
             continue;
         }
         if (isolate->cell == NULL || future->finished || future_is_stuck(future))

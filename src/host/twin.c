@@ -7,6 +7,7 @@
  * ever has those; what it still has of its cell's, the cell's own memory was.
  */
 #include "host/host.h"
+#include "host/observe.h"
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -334,6 +335,8 @@ gbx_isolate_fork(gbx_isolate *isolate, const gbx_fork_options *options,
         if (status != GBX_OK)
             isolate_unref(clone);
     }
+    if (status == GBX_OK)
+        isolate_announce(clone);
     if (status == GBX_OK && (status = run_hook(clone, &o, &mine)) != GBX_OK)
         gbx_isolate_close(clone);
     if (status == GBX_OK)

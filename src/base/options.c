@@ -1,11 +1,10 @@
 /* options.c - the rule by which option structs grow. */
-#include "host/host.h"
+#include "base/options.h"
 
 #include "base/error.h"
+#include "base/limits.h"
 
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Copies a caller's sized options over `dst`, whose tail stays zero, that is: default.
  *
@@ -29,24 +28,7 @@ options_read(void *dst, size_t dst_size, const void *src, size_t min_size, const
     for (size_t i = dst_size; i < size; i++)
         if (bytes[i] != 0)
             return fail(error, GBX_EUNSUPPORTED,
-                "%s: byte %zu is set, which this version (%u) does not know", what, i,
-                GBX_VERSION);
+                "%s: byte %zu is set, which this version does not know", what, i);
     memcpy(dst, src, size < dst_size ? size : dst_size);
     return GBX_OK;
-}
-
-uint32_t
-gbx_version(void)
-{
-    return GBX_VERSION;
-}
-
-int
-fd_above_stdio(int fd)
-{
-    if (fd < 0 || fd > STDERR_FILENO)
-        return fd;
-    int high = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-    (void)close(fd);
-    return high;
 }
