@@ -302,6 +302,40 @@
 #define SNAPSHOT_BYTES_FACTOR 16
 #define SNAPSHOT_BYTES_BASE   (64 * MIB)
 
+/* --- DevTools ------------------------------------------------------------------------------- */
+
+/* Bytes and lines of a request's head: browsers send 600 bytes in 15 lines, with cookies of
+ * localhost some KB. How long it may take to come, on a loaded machine. */
+#define DEVTOOLS_HEAD_MAX        (16 * KIB)
+#define DEVTOOLS_HEADERS_MAX     64
+#define DEVTOOLS_HEAD_US         10000000
+/* Connections without a session: when there are more, the oldest goes. */
+#define DEVTOOLS_WAITING_MAX     64
+/* Sessions of one server, unless its maker says otherwise; and at most. */
+#define DEVTOOLS_CLIENTS_DEFAULT 64
+#define DEVTOOLS_CLIENTS_MAX     1024
+/* Bytes of one command: live edit sends a whole script, and typescript.js is 9 MB. Of all that have
+ * come in part. */
+#define DEVTOOLS_COMMAND_MAX     (32 * MIB)
+#define DEVTOOLS_COMMANDS_MAX    (128 * MIB)
+/* What may wait for one client to read, unless the server's maker says otherwise: an attached heap
+ * snapshot comes as fast as V8 can write it. */
+#define DEVTOOLS_QUEUE_DEFAULT   (256 * MIB)
+/* Bytes that are queued together at least. */
+#define DEVTOOLS_PIECE_BYTES     (16 * KIB)
+/* A client that takes nothing for so long is gone, or will never catch up. DevTools was seen to
+ * stand still for seconds over a large snapshot. */
+#define DEVTOOLS_STALL_US        60000000
+/* What is closing is given this long to read its last bytes, and to close, too. */
+#define DEVTOOLS_LINGER_US       2000000
+/* Bytes that are read from a connection at a time, and connections taken, before others have their
+ * turn. */
+#define DEVTOOLS_READ_BYTES      (64 * KIB)
+#define DEVTOOLS_ACCEPTS         16
+/* Commands of one client in a second: DevTools sends some hundred when it opens. */
+#define DEVTOOLS_COMMANDS_PER_S  20000
+/* How long nothing is taken when there are no descriptors, or the cell does not read. */
+#define DEVTOOLS_REST_US         50000
 /* Bytes that may wait for a cell before its sessions are told to wait. */
 #define INSPECTOR_QUEUE_MAX      (64 * MIB)
 

@@ -1,3 +1,4 @@
+#include <glovebox/devtools.h>
 #include <glovebox/glovebox.h>
 #include <glovebox/heap.h>
 
