@@ -54,6 +54,14 @@ GBX_API gbx_status gbx_inspector_send(
  */
 GBX_API void gbx_inspector_close(GBX_OWN gbx_inspector *inspector);
 
+/**
+ * What debuggers do with the guest now, as its cell says.
+ *
+ * @return enum gbx_hold.
+ * @threads one at a time.   @since 0.1
+ */
+GBX_API uint32_t gbx_isolate_held(GBX_BORROW const gbx_isolate *isolate);
+
 /* --- heap snapshots -------------------------------------------------------------------------
  */
 

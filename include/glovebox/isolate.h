@@ -44,6 +44,17 @@ typedef struct gbx_rejection {
 typedef void (*gbx_rejection_callback)(
     gbx_isolate *isolate, const gbx_rejection *rejection, void *data);
 
+/* What debuggers do with a guest. Its deadlines and CPU budgets rest while it is held. */
+enum gbx_hold {
+    GBX_HOLD_NONE = 0,
+    GBX_HOLD_PAUSED = 1, /* at a breakpoint, or in the middle of a step */
+    GBX_HOLD_WAITING = 2 /* before its first line: see GBX_ISOLATE_WAIT */
+};
+
+/* Called when that changes, `how` being an enum gbx_hold, as the cell says; inside
+ * gbx_runtime_dispatch(), waits and gbx_inspector_close(). */
+typedef void (*gbx_hold_callback)(gbx_isolate *isolate, uint32_t how, void *data);
+
 enum gbx_isolate_flags {
     /* Lets V8's CPU profiler start its thread; without this, CDP's Profiler domain is refused. */
     GBX_ISOLATE_PROFILING = 1,
@@ -59,6 +70,10 @@ enum gbx_isolate_flags {
     /* No SharedArrayBuffer and no Atomics. Needs GBX_ISOLATE_NO_WASM, too: WebAssembly's memories
      * may be shared. */
     GBX_ISOLATE_NO_SHARED_MEMORY = 128,
+    /* The first call that runs code waits until an inspector session sends
+     * Runtime.runIfWaitingForDebugger; sessions that have Debugger enabled then break on its first
+     * line. Calls can be terminated meanwhile. Not for templates; forks do not wait. */
+    GBX_ISOLATE_WAIT = 256,
 };
 
 /* What Date, Intl, Temporal and console.time() go by. Timeouts of Atomics pass in real time. */
@@ -91,11 +106,16 @@ typedef struct gbx_isolate_options {
     uint64_t clock_us;     /* GBX_CLOCK_COARSE: 1 us to 1 h; GBX_CLOCK_SET: up to 8.64e18 */
     const char *time_zone; /* borrowed; "Europe/Berlin"; NULL: the machine's */
     const char *locale;    /* borrowed; a BCP 47 tag, "de-DE"; NULL: the engine's, en-US */
+    gbx_hold_callback on_hold;
+    uint64_t
+        pause_limit_us; /* how long debuggers may hold one call, all its pauses together; then
+                              * the call ends with GBX_ETIMEOUT, whose limit this is; 0: 1 h;
+                              * GBX_NO_LIMIT: none */
 } gbx_isolate_options;
 #define GBX_ISOLATE_OPTIONS_INIT                                                              \
     {                                                                                         \
         sizeof(gbx_isolate_options), 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, \
-            NULL, NULL                                                                        \
+            NULL, NULL, NULL, 0                                                               \
     }
 
 /**

@@ -164,6 +164,8 @@
  * Atomics.waitAsync) from one request of the host to the next: it belongs to no call, and no guest
  * code may run without a deadline. */
 #define PUMP_WALL_US         1000000
+/* How long debuggers may hold a call: an afternoon's session, and not for ever. */
+#define PAUSE_LIMIT_US       3600000000u
 /* What a template's preloads may take, unless its maker says otherwise: compiling and running 9 MB
  * of script takes a second, on a busy machine several. */
 #define PRELOAD_WALL_US      30000000
@@ -191,32 +193,38 @@
 
 /* Bytes of one console call as text; longer text is cut and says so. Half of CONSOLE_BYTES_MAX,
  * and what a terminal scrolls past unread. */
-#define CONSOLE_TEXT_MAX      (64 * KIB)
+#define CONSOLE_TEXT_MAX        (64 * KIB)
 /* What the cut adds to it: the indent of a line, a character, the mark. */
-#define CONSOLE_CUT_BYTES     128
+#define CONSOLE_CUT_BYTES       128
 /* What console.log shows of a value: as Node.js does. Containers in containers, items of an
  * array, characters of a nested string. */
-#define CONSOLE_DEPTH         2
-#define CONSOLE_ITEMS         100
-#define CONSOLE_STRING_MAX    10000
+#define CONSOLE_DEPTH           2
+#define CONSOLE_ITEMS           100
+#define CONSOLE_STRING_MAX      10000
+/* Console calls that inspector sessions are told of in that time, us; further ones are counted. One
+ * costs 20 us and a kilobyte for each session. */
+#define INSPECTOR_CONSOLE_CALLS 1000
+#define INSPECTOR_CONSOLE_US    1000000
+/* UTF-16 units of an isolate's name there: its options allow 63 bytes. */
+#define INSPECTOR_NAME_MAX      63
 /* Depth that console.dir(value, { depth }) may ask for. Each level is native stack (1 KiB). */
-#define CONSOLE_DEPTH_MAX     32
+#define CONSOLE_DEPTH_MAX       32
 /* Prototypes, and proxies of proxies, that are followed: a guest can chain millions. */
-#define CONSOLE_CHAIN_MAX     256
+#define CONSOLE_CHAIN_MAX       256
 /* Entries of a Map or Set; V8 can only list all of them, so larger ones show their size. */
-#define CONSOLE_ENTRIES_MAX   100000
+#define CONSOLE_ENTRIES_MAX     100000
 /* Bits of a BigInt that is written out: more digits than CONSOLE_TEXT_MAX are cut anyway, and
  * the conversion takes more than linear time. */
-#define CONSOLE_BIGINT_BITS   (200 * 1024)
+#define CONSOLE_BIGINT_BITS     (200 * 1024)
 /* Frames that console.trace shows: as many as an Error notes by default. */
-#define TRACE_FRAMES          10
+#define TRACE_FRAMES            10
 /* Groups that still indent, of 2 columns each. */
-#define CONSOLE_GROUPS_MAX    50
+#define CONSOLE_GROUPS_MAX      50
 /* Rows and columns of console.table. */
-#define CONSOLE_TABLE_ROWS    1000
-#define CONSOLE_TABLE_COLUMNS 50
+#define CONSOLE_TABLE_ROWS      1000
+#define CONSOLE_TABLE_COLUMNS   50
 /* Bytes of a heap snapshot that V8 hands over at a time: one ring's worth. */
-#define SNAPSHOT_CHUNK_BYTES  (64 * 1024)
+#define SNAPSHOT_CHUNK_BYTES    (64 * 1024)
 
 /* What RLIMIT_DATA leaves a cell beyond the guest's limit, plus half of that limit: the second
  * half of a scavenge, marking worklists, the parser's and the compiler's zones, an answer while

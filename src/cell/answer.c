@@ -43,6 +43,8 @@ answer_stopped(struct cell *cell, struct task *task)
 
     if (task->stopped == GBX_ETIMEOUT || task->stopped == GBX_ECPU)
         failure.limit = task->limit_us;
+    if (task->held_too_long)
+        failure.message = span_text("a debugger held the call for longer than it may");
     engine_abandon(task->handle);
     put_failure(&cell->out, cell_tag(cell, task->id), &failure);
     link_send(cell);

@@ -31,11 +31,13 @@ struct task {
     bool answered;
     bool on_stack;            /* between task_enter and task_leave */
     bool apart;               /* has no part in the deadlines of the tasks that it interrupts */
+    bool held_too_long;       /* stopped for that */
     gbx_status stopped;       /* why it was stopped; GBX_OK: it was not */
     uint64_t limit_us;        /* that it was stopped for */
     uint64_t wall_at_ns;      /* deadline on CLOCK_MONOTONIC; UINT64_MAX: none */
     uint64_t cpu_left_ns;     /* UINT64_MAX: no budget */
     uint64_t wall_us, cpu_us; /* the limits as the host gave them; 0: none */
+    uint64_t held_ns;         /* that debuggers have held it */
     struct task *outer;       /* the task that it interrupted */
     uint64_t entered_cpu_ns;
     struct buf stack; /* guest stack when it was stopped */
@@ -49,6 +51,13 @@ struct queued {
     struct buf body;                /* owned; frame.body borrows from it */
     struct bytes *kept; /* owns the body in its place, once the engine keeps a part; NULL */
     uint32_t stops;     /* terminations that the host had asked for when it sent this */
+};
+
+/* What a debugger does with the guest: enum gbx_hold. */
+enum hold_kind {
+    NOT_HELD,
+    HELD_PAUSED,
+    HELD_WAITING
 };
 
 struct cell {
@@ -82,7 +91,11 @@ struct cell {
     bool profiling;        /* threads of V8's CPU profiler may be started */
     bool trimmed;          /* nothing has run since freed memory went back to the kernel */
     uint64_t pump_left_us; /* for what V8 posted to itself, until the next request */
-    struct {               /* what the memory hook saw; the isolate is to end */
+    enum hold_kind held;
+    bool waits;        /* until a session lets the first code run; which then ... */
+    bool breaks;       /* ... breaks on its first line */
+    uint64_t pause_ns; /* that debuggers may hold one task; UINT64_MAX: no limit */
+    struct {           /* what the memory hook saw; the isolate is to end */
         bool passed;
         enum engine_memory_event event;
         uint64_t limit, used;
@@ -162,6 +175,12 @@ uint32_t cell_resolve(void *cell, uint32_t context, struct span type, struct spa
     struct span referrer);
 /* What the engine asks of the cell (hooks.c). */
 extern const struct engine_hooks cell_hooks;
+
+/* Debuggers hold the guest (pause.c): hooks.paused, hooks.released, and before what `frame` has
+ * `task` run; why that must not run is in task->stopped then. */
+void pause_guest(struct cell *cell);
+void pause_release(struct cell *cell);
+void pause_before_first(struct cell *cell, struct task *task, const struct frame *frame);
 
 /* True if V8 may not see this CDP command; it has been answered then (cdp.c). */
 bool cdp_refused(struct cell *cell, uint32_t session, struct span json);

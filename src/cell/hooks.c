@@ -174,7 +174,7 @@ on_interrupt(void *data)
     struct cell *cell = data;
     struct task *task = cell->current;
 
-    if (task != NULL && (cell->memory.passed || watch_fired())) {
+    if (task != NULL && (cell->memory.passed || watch_fired() || task->stopped != GBX_OK)) {
         if (task->stack.len == 0)
             engine_stack_trace(&task->stack);
         engine_terminate();
@@ -226,47 +226,15 @@ on_inspector_message(void *data, uint32_t session, struct span json)
 }
 
 static void
-tell_paused(struct cell *cell, uint32_t paused)
-{
-    put_paused(&cell->out, cell_tag(cell, 0), &(struct msg_paused){ .paused = paused });
-    link_send(cell);
-}
-
-/* The paused task is to end. Its deadline is no reason: it rests. */
-static bool
-stop_asked(struct cell *cell, struct task *task)
-{
-    uint32_t stops = atomic_load(&cell->channel.shared->stop);
-
-    cell->channel.stop_seen = stops;
-    if (task != NULL && task->stopped == GBX_OK && task->stops != stops)
-        task->stopped = GBX_ETERMINATED;
-    return task != NULL && task->stopped != GBX_OK;
-}
-
-/* Stopped in the debugger. The clocks rest; only what is urgent is served. */
-static void
 on_paused(void *data)
 {
-    struct cell *cell = data;
-    struct task *task = cell->current;
-    bool ran = cell->running;
-    uint64_t paused_at = now_ns();
+    pause_guest(data);
+}
 
-    if (ran)
-        task_rest(cell);
-    tell_paused(cell, 1);
-    while (engine_inspector_paused() && !stop_asked(cell, task)) {
-        link_poll(cell);
-        if (engine_inspector_paused())
-            link_wait(cell, UINT64_MAX);
-    }
-    tell_paused(cell, 0);
-    task_postpone(cell, now_ns() - paused_at);
-    if (ran)
-        task_resume(cell);
-    if (task != NULL && task->stopped != GBX_OK)
-        engine_terminate();
+static void
+on_released(void *data)
+{
+    pause_release(data);
 }
 
 static struct bytes *
@@ -288,5 +256,6 @@ const struct engine_hooks cell_hooks = {
     .fatal = on_fatal,
     .inspector_message = on_inspector_message,
     .paused = on_paused,
+    .released = on_released,
     .keep = on_keep,
 };

@@ -172,7 +172,8 @@ is_stopping(const struct cell *cell)
     const struct task *task = cell->current;
 
     return watch_fired() ||
-           (task != NULL && task->stops != atomic_load(&cell->channel.shared->stop));
+           (task != NULL && (task->stopped != GBX_OK ||
+                                task->stops != atomic_load(&cell->channel.shared->stop)));
 }
 
 void

@@ -120,11 +120,23 @@ pump(struct cell *cell)
     }
 }
 
+/* What sessions are told from time to time. */
+static void
+tick(struct cell *cell)
+{
+    engine_inspector_tick();
+    if (cell->memory.passed)
+        cell_die_of_memory(cell, span_of(NULL, 0));
+}
+
 static uint64_t
 idle_timeout_ns(struct cell *cell)
 {
     uint64_t timeout = task_next_ns(cell);
-    uint64_t task_us = engine_next_task_us();
+    uint64_t task_us = engine_next_task_us(), tick_us = engine_inspector_next_us();
+
+    if (tick_us != UINT64_MAX && tick_us * 1000 < timeout)
+        timeout = tick_us * 1000;
 
     if (cell->pump_left_us > 0 && task_us != UINT64_MAX && task_us * 1000 < timeout)
         timeout = task_us * 1000;
@@ -156,6 +168,8 @@ cell_run(const struct cell_start *s)
         }
         if (cell->pump_left_us > 0 && engine_next_task_us() == 0)
             pump(cell);
+        if (engine_inspector_next_us() == 0)
+            tick(cell);
         if (q != NULL && cell->tasks.live == 0 && cell->snapshot_child == 0)
             continue; /* the hot path: nothing can have expired */
         task_look(cell);

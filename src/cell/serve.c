@@ -20,7 +20,9 @@ serve_begin(struct cell *cell, const struct queued *q, uint32_t context, uint64_
     task->context = context;
     task->stops = q->stops;
     task->outer = cell->current; /* in whose time it would run */
-    if (task_check(cell, task) != GBX_OK) {
+    if (task_check(cell, task) == GBX_OK)
+        pause_before_first(cell, task, &q->frame);
+    if (task->stopped != GBX_OK) {
         answer_stopped(cell, task);
         return NULL;
     }
@@ -286,6 +288,8 @@ serve_urgent(struct cell *cell, const struct frame *frame)
         break;
     case MESSAGE_INSPECTOR_OPEN: {
         DECODE(inspector_open, frame);
+        cell->pause_ns = m.pause_us < UINT64_MAX / 1000 ? m.pause_us * 1000 : UINT64_MAX;
+        engine_inspector_name(m.name);
         (void)engine_inspector_open(m.session);
         break;
     }
@@ -327,6 +331,12 @@ serve_order(struct cell *cell, const struct frame *frame)
     case MESSAGE_SEED: {
         DECODE(seed, frame);
         engine_seed(m.seed);
+        break;
+    }
+    case MESSAGE_WAIT: {
+        DECODE(wait, frame);
+        cell->pause_ns = m.pause_us < UINT64_MAX / 1000 ? m.pause_us * 1000 : UINT64_MAX;
+        cell->waits = true;
         break;
     }
     case MESSAGE_SCRIPT_CLOSE: {

@@ -238,9 +238,11 @@ task_postpone(struct cell *cell, uint64_t ns)
     uint32_t cursor = 0, id;
     struct task *task;
 
-    while ((task = table_next(&cell->tasks, &cursor, &id)) != NULL)
+    while ((task = table_next(&cell->tasks, &cursor, &id)) != NULL) {
+        task->held_ns += ns;
         if (task->wall_at_ns != UINT64_MAX)
             task->wall_at_ns += ns;
+    }
 }
 
 uint64_t

@@ -56,6 +56,7 @@ become_cell(struct cell *cell)
     watch_await();
     if (getrandom(&seed, sizeof seed, 0) != sizeof seed)
         fail("cannot draw a random seed");
+    cell->waits = cell->breaks = false;
     engine_after_twin(seed);
 }
 

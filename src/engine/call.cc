@@ -296,7 +296,7 @@ engine_eval(uint32_t context, uint32_t call, uint32_t flags, const struct engine
         return;
     }
     guest_entry entry(in);
-    v8::TryCatch caught(eng.isolate);
+    guest_catch caught;
     conclude(in, &asked, caught,
         (flags & ENGINE_MODULE) != 0 ? module_run(in, source) : script_run(in, source), out);
 }
@@ -355,7 +355,7 @@ path_call(v8::Local<v8::Context> in, v8::Local<v8::Object> root, const struct as
     struct span path, uint32_t count, struct span arguments, struct engine_outcome *out)
 {
     guest_entry entry(in);
-    v8::TryCatch caught(eng.isolate);
+    guest_catch caught;
     v8::Local<v8::Value> function, self;
     v8::Local<v8::Value> few[8];
     v8::LocalVector<v8::Value> many(eng.isolate);

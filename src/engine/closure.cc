@@ -94,7 +94,7 @@ engine_closure(uint32_t context, uint32_t call, uint32_t flags,
         return;
     }
     guest_entry entry(in);
-    v8::TryCatch caught(eng.isolate);
+    guest_catch caught;
     v8::LocalVector<v8::Value> values(eng.isolate, count);
     if (!arguments_read(in, count, arguments, values.data())) {
         arguments_refuse(in, caught, out);

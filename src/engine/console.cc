@@ -11,6 +11,7 @@
  */
 #include "engine/console.h"
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "engine/inspector.h"
 #include "engine/priv.h"
@@ -411,6 +412,94 @@ state_key(v8::Isolate *isolate)
     return v8::Private::ForApi(isolate, text_of("glovebox console"));
 }
 
+/* --- what sessions are told ------------------------------------------------------------ */
+
+/* What one of V8's console calls costs, its stack and a message to each session, is more than any
+ * reader of a console can follow: past a rate they are counted. */
+static struct {
+    uint64_t since_us; /* the span that is counted in began */
+    uint32_t told;     /* in it */
+    uint64_t dropped;  /* since they were told how many */
+} shown;
+
+void
+console_dropped(void)
+{
+    shown.dropped++;
+}
+
+uint64_t
+console_next_us(void)
+{
+    uint64_t at = shown.since_us + INSPECTOR_CONSOLE_US, now;
+
+    if (shown.dropped == 0)
+        return UINT64_MAX;
+    now = now_us();
+    return at > now ? at - now : 0;
+}
+
+/* V8's own method for a context, if it is still there. */
+static v8::Local<v8::Value>
+original_of(v8::Local<v8::Context> context, uint32_t method)
+{
+    v8::Local<v8::Value> state, original;
+
+    if (context->Global()->GetPrivate(context, state_key(eng.isolate)).ToLocal(&state) &&
+        state->IsArray() &&
+        state.As<v8::Array>()->Get(context, STATE_METHODS + method).ToLocal(&original))
+        return original;
+    return v8::Undefined(eng.isolate);
+}
+
+void
+console_tell_dropped(void)
+{
+    char text[128];
+    uint32_t any = 0;
+
+    if (console_next_us() != 0)
+        return;
+    context_each([](uint32_t id, v8::Local<v8::Context>,
+                     void *data) { *static_cast<uint32_t *>(data) = id; },
+        &any);
+    v8::Local<v8::Context> context = context_find(any);
+    if (context.IsEmpty())
+        return;
+    (void)snprintf(text, sizeof text,
+        "glovebox: %llu console calls are not shown here, there were too many at a time",
+        static_cast<unsigned long long>(shown.dropped));
+    shown.since_us = now_us();
+    shown.told = 1;
+    shown.dropped = 0;
+    v8::Context::Scope scope(context);
+    v8::TryCatch caught(eng.isolate);
+    v8::Local<v8::Value> warn = original_of(context, METHOD_WARN), argument = text_of(text);
+    if (warn->IsFunction())
+        (void)warn.As<v8::Function>()
+            ->Call(context, v8::Undefined(eng.isolate), 1, &argument)
+            .IsEmpty();
+}
+
+/* This call is to be seen by the sessions. */
+static bool
+is_shown(void)
+{
+    uint64_t now = now_us();
+
+    console_tell_dropped();
+    if (now - shown.since_us >= INSPECTOR_CONSOLE_US) {
+        shown.since_us = now;
+        shown.told = 0;
+    }
+    if (shown.told < INSPECTOR_CONSOLE_CALLS)
+        return shown.told++, true;
+    console_dropped();
+    return false;
+}
+
+/* --- calls, again ------------------------------------------------------------------------ */
+
 /* What a method is to do. Nothing that it meets is thrown at the guest. */
 static void
 answer(const v8::FunctionCallbackInfo<v8::Value> &info, bool wanted, bool attached)
@@ -435,8 +524,7 @@ answer(const v8::FunctionCallbackInfo<v8::Value> &info, bool wanted, bool attach
     if (!attached)
         return;
     /* DevTools must see live objects, so V8's own console gets the very arguments. */
-    v8::Local<v8::Value> original =
-        state_get(&call, STATE_METHODS + static_cast<uint32_t>(call.method));
+    v8::Local<v8::Value> original = original_of(call.context, call.method);
     if (original->IsFunction())
         (void)original.As<v8::Function>()
             ->Call(
@@ -448,7 +536,7 @@ static void
 called(const v8::FunctionCallbackInfo<v8::Value> &info)
 {
     bool wanted = eng.console && eng.hooks.console != nullptr;
-    bool attached = inspector_attached();
+    bool attached = inspector_attached() && is_shown();
 
     if (!wanted && !attached)
         return;

@@ -152,6 +152,8 @@ struct engine_hooks {
      * `referrer` may be empty. Answers a number for it; 0: too many are open. */
     uint32_t (*resolve)(void *cell, uint32_t context, struct span type, struct span specifier,
         struct span referrer);
+    /* A session has sent Runtime.runIfWaitingForDebugger. */
+    void (*released)(void *cell);
     /* As call_host, of a function that the guest does not wait for. */
     void (*post_host)(void *cell, uint32_t function, uint32_t count, struct span arguments);
 };
@@ -389,6 +391,8 @@ void engine_trim(void);
 
 /* --- looking inside ------------------------------------------------------------------- */
 
+/* What debuggers call the isolate, UTF-8 of at most 63 bytes; before its first session. */
+void engine_inspector_name(struct span name);
 bool engine_inspector_open(uint32_t session); /* false: id taken */
 /* One CDP command, JSON as UTF-8. Runs guest code if the command does, and then the microtasks.
  * Also from inside hooks.interrupt and hooks.paused. Most answers come before it returns; that
@@ -398,6 +402,12 @@ void engine_inspector_dispatch(uint32_t session, struct span json);
  * own dispatch; no message of this session comes after it. */
 void engine_inspector_close(uint32_t session);
 bool engine_inspector_paused(void);
+/* Every session that debugs breaks at what runs next. */
+void engine_inspector_break(void);
+/* Time until engine_inspector_tick() has something to do; UINT64_MAX: nothing asks for it. It sends
+ * what sessions are told of from time to time: no guest code runs. */
+uint64_t engine_inspector_next_us(void);
+void engine_inspector_tick(void);
 
 /* Writes a heap snapshot as V8's JSON; `sink` gets it piece by piece and returns false to stop.
  * True if all of it was written. In a forked child, or in the cell itself. */

@@ -15,6 +15,7 @@
 #include "engine/inspector.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "engine/console.h"
 #include "engine/priv.h"
 #include "engine/utf8.h"
 
@@ -57,6 +58,19 @@ class client final : public V8InspectorClient
     void quitMessageLoopOnPause() override
     {
         paused = false;
+    }
+    void runIfWaitingForDebugger(int) override
+    {
+        if (eng.hooks.released != nullptr)
+            eng.hooks.released(eng.cell);
+    }
+    void startRepeatingTimer(double seconds, void (*tick)(void *), void *data) override
+    {
+        inspector_timer_start(seconds, tick, data);
+    }
+    void cancelTimer(void *data) override
+    {
+        inspector_timer_cancel(data);
     }
     v8::Local<v8::Context> ensureDefaultContextInGroup(int) override
     {
@@ -145,8 +159,10 @@ session::send(StringView message, int call)
     if (json.failed) {
         /* A command must have an answer; an event may get lost. */
         buf_done(&json);
-        if (call == 0)
+        if (call == 0) {
+            console_dropped();
             return;
+        }
         json.failed = false;
         buf_printf(&json,
             "{\"id\":%d,\"error\":{\"code\":-32000,\"message\":\"the answer is too big\"}}",
@@ -160,18 +176,40 @@ session::send(StringView message, int call)
 
 /* --- contexts ------------------------------------------------------------------------- */
 
+static wide isolate_name;
+static uint32_t contexts_told = 1; /* the isolate's own, and others */
+
+void
+engine_inspector_name(struct span name)
+{
+    v8::HandleScope handles(eng.isolate);
+    v8::Local<v8::String> text;
+
+    if (text_new(name).ToLocal(&text))
+        isolate_name = wide_of(eng.isolate, text, INSPECTOR_NAME_MAX);
+}
+
+static StringView
+view_of(const wide &text)
+{
+    return { false, text.size(), text.data() };
+}
+
 void
 inspector_context_created(uint32_t id, v8::Local<v8::Context> context)
 {
-    char name[32];
     V8ContextInfo info;
 
     if (inspector == nullptr)
         return;
-    (void)snprintf(name, sizeof name, "context %u", id);
+    wide name = isolate_name;
+    if (id != 1) /* ids are the host's, and no numbers for people */
+        name += u", context " + wide_number(++contexts_told);
+    wide origin = u"glovebox://" + isolate_name;
     info.context = context;
     info.group = CONTEXT_GROUP;
-    info.name = view_of(span_text(name));
+    info.name = view_of(name);
+    info.origin = view_of(origin);
     info.aux_data =
         view_of(span_text(id == 1 ? "{\"isDefault\":true}" : "{\"isDefault\":false}"));
     /* V8 reads the global's `console` here, and a guest may have put a getter there. */
@@ -188,6 +226,40 @@ inspector_context_destroyed(uint32_t, v8::Local<v8::Context> context)
         inspector->contextDestroyed(context);
 }
 
+/* --- exceptions ----------------------------------------------------------------------- */
+
+guest_catch::guest_catch() : v8::TryCatch(eng.isolate)
+{
+    /* Else V8 takes us for one who expects it, and it is not "uncaught" for a debugger. */
+    SetVerbose(inspector_attached());
+}
+
+static wide
+wide_of(v8::Local<v8::Value> text)
+{
+    return text->IsString() ? wide_of(eng.isolate, text.As<v8::String>(), EXCEPTION_TEXT_MAX)
+                            : wide();
+}
+
+/* What a guest_catch has caught. */
+static void
+on_message(v8::Local<v8::Message> message, v8::Local<v8::Value> exception)
+{
+    v8::Local<v8::Context> context = eng.isolate->GetCurrentContext();
+    wide description = wide_of(message->Get());
+    wide url = wide_of(message->GetScriptOrigin().ResourceName());
+    int line = message->GetLineNumber(context).FromMaybe(0);
+    int column = message->GetStartColumn(context).FromMaybe(0);
+
+    if (!inspector_attached())
+        return;
+    (void)inspector->exceptionThrown(context, view_of(span_text("Uncaught")), exception,
+        view_of(description), view_of(url), static_cast<unsigned>(line),
+        static_cast<unsigned>(column + 1),
+        inspector->createStackTrace(message->GetStackTrace()),
+        message->GetScriptOrigin().ScriptId());
+}
+
 static bool
 inspector_start(void)
 {
@@ -199,6 +271,7 @@ inspector_start(void)
     inspector_client = new client;
     sessions = new std::list<session>;
     inspector = create(eng.isolate, inspector_client).release();
+    eng.isolate->AddMessageListener(on_message);
     context_each([](uint32_t id, v8::Local<v8::Context> context,
                      void *) { inspector_context_created(id, context); },
         nullptr);
@@ -298,6 +371,19 @@ engine_inspector_close(uint32_t id)
     /* Ends its part in a pause at once, and with the last part the pause. */
     s->v8->stop();
     reap();
+}
+
+void
+engine_inspector_break(void)
+{
+    static const char reason[] = "Break on start";
+
+    if (sessions == nullptr)
+        return;
+    for (session &s : *sessions)
+        if (!s.closed)
+            s.v8->schedulePauseOnNextStatement(
+                view_of(span_text(reason)), view_of(span_text("{}")));
 }
 
 bool

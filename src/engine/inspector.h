@@ -15,4 +15,14 @@ inspector_create_function *inspector_create(void);
 /* True while there is an open session. */
 bool inspector_attached(void);
 
+/* Timers that the inspector asks for (inspector_timer.cc): `data` names one. */
+void inspector_timer_start(double seconds, void (*tick)(void *), void *data);
+void inspector_timer_cancel(void *data);
+
+/* What sessions are not told of what the guest prints (console.cc): one more; time until they are
+ * told how many, UINT64_MAX when there are none; tells them, if it is time. */
+void console_dropped(void);
+uint64_t console_next_us(void);
+void console_tell_dropped(void);
+
 #endif

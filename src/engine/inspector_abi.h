@@ -54,7 +54,12 @@ struct V8ContextInfo {
 static_assert(offsetof(V8ContextInfo, name) == 0x10 && offsetof(V8ContextInfo, origin) == 0x28);
 static_assert(offsetof(V8ContextInfo, aux_data) == 0x40 && sizeof(V8ContextInfo) == 0x60);
 
-class V8StackTrace;
+/* Owned by whom it is handed; else not ours to look at. */
+class V8StackTrace
+{
+  public:
+    virtual ~V8StackTrace() = default;
+};
 
 class V8InspectorSession
 {
@@ -64,7 +69,8 @@ class V8InspectorSession
     virtual void dispatchProtocolMessage(StringView message) = 0;
     virtual void unused_04() = 0; /* state */
     virtual void unused_05() = 0; /* supportedDomains */
-    virtual void unused_06() = 0; /* schedulePauseOnNextStatement */
+    /* `details`: a JSON object, which Debugger.paused has as its `data` */
+    virtual void schedulePauseOnNextStatement(StringView reason, StringView details) = 0;
     virtual void unused_07() = 0; /* cancelPauseOnNextStatement */
     virtual void unused_08() = 0; /* breakProgram */
     virtual void unused_09() = 0; /* setSkipAllPauses */
@@ -90,8 +96,9 @@ class V8InspectorClient
         runMessageLoopOnPause(group);
     }
     virtual void quitMessageLoopOnPause() = 0;
-    virtual void unused_05(int) /* runIfWaitingForDebugger */
+    virtual void runIfWaitingForDebugger(int group)
     {
+        (void)group;
     }
     virtual void unused_06(int) /* muteMetrics */
     {
@@ -165,11 +172,14 @@ class V8InspectorClient
     {
     }
     virtual double currentTimeMS() = 0;
-    virtual void unused_27(double, void (*)(void *), void *) /* startRepeatingTimer */
+    /* `data` names it */
+    virtual void startRepeatingTimer(double seconds, void (*tick)(void *), void *data)
     {
+        (void)seconds, (void)tick, (void)data;
     }
-    virtual void unused_28(void *) /* cancelTimer */
+    virtual void cancelTimer(void *data)
     {
+        (void)data;
     }
     virtual bool unused_29(int) /* canExecuteScripts */
     {
@@ -227,7 +237,9 @@ class V8Inspector
     virtual void unused_15() = 0; /* storeCurrentStackTrace */
     virtual void unused_16() = 0; /* externalAsyncTaskStarted */
     virtual void unused_17() = 0; /* externalAsyncTaskFinished */
-    virtual void unused_18() = 0; /* exceptionThrown */
+    virtual unsigned exceptionThrown(v8::Local<v8::Context> context, StringView text,
+        v8::Local<v8::Value> exception, StringView description, StringView url, unsigned line,
+        unsigned column, std::unique_ptr<V8StackTrace> stack, int script) = 0;
     virtual void unused_19() = 0; /* exceptionRevoked */
     virtual void unused_20() = 0; /* associateExceptionData */
     virtual void unused_21() = 0; /* connect: a session that only one owner holds */
@@ -235,7 +247,7 @@ class V8Inspector
     virtual std::shared_ptr<V8InspectorSession> connectShared(int group, Channel *channel,
         StringView state, ClientTrustLevel trust, SessionPauseState pause) = 0;
     virtual void unused_23() = 0; /* connectShared with a channel that V8 owns */
-    virtual void unused_24() = 0; /* createStackTrace */
+    virtual std::unique_ptr<V8StackTrace> createStackTrace(v8::Local<v8::StackTrace> stack) = 0;
     virtual void unused_25() = 0; /* captureStackTrace */
 };
 

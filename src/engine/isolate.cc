@@ -109,7 +109,8 @@ engine_boot(bool self_test)
     if (why != nullptr)
         return why;
     /* Flags must stay changeable: the random seed of a forked cell is one. */
-    v8::V8::SetFlagsFromString("--single-threaded --no-freeze-flags-after-init");
+    v8::V8::SetFlagsFromString(
+        "--single-threaded --no-freeze-flags-after-init --inspector-live-edit");
     memory_boot();
     v8::V8::InitializePlatform(platform_get());
     if (!v8::V8::Initialize())

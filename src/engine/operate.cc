@@ -211,7 +211,7 @@ operate(const struct asked *asked, const struct engine_operation *operation, str
 {
     struct refusal refusal = { ENGINE_VALUE, nullptr };
     guest_entry entry(op->context);
-    v8::TryCatch caught(eng.isolate);
+    guest_catch caught;
     v8::LocalVector<v8::Value> arguments(eng.isolate);
     v8::MaybeLocal<v8::Value> result;
 

@@ -88,6 +88,13 @@ class guest_entry
     guest_entry &operator=(const guest_entry &) = delete;
 };
 
+/* Around the guest's own code, and told of by sessions like what nobody catches. */
+class guest_catch : public v8::TryCatch
+{
+  public:
+    guest_catch();
+};
+
 /* In here guest code does not run: what would run some throws instead, and blocked() knows it.
  * Natives of ours that guests can call look at eng.still, which V8 does not do for them. */
 class stillness

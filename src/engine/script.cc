@@ -122,7 +122,7 @@ engine_script_run(uint32_t context, uint32_t script, uint32_t call, uint32_t fla
         return;
     }
     guest_entry entry(in);
-    v8::TryCatch caught(eng.isolate);
+    guest_catch caught;
     v8::Local<v8::UnboundScript> unbound = found->second.Get(eng.isolate);
     conclude(in, &asked, caught, unbound->BindToCurrentContext()->Run(in), out);
 }

@@ -7,8 +7,8 @@
 
 #include "base/clock.h"
 
-static void
-look_at(gbx_isolate *isolate, uint64_t at_us)
+void
+isolate_look_at(gbx_isolate *isolate, uint64_t at_us)
 {
     if (at_us < isolate->next_kill_us)
         isolate->next_kill_us = at_us;
@@ -86,10 +86,10 @@ deadline_begin(gbx_future *future)
     cpu_begin(isolate, future);
     if (future->wall_us != 0 && !future->terminated) {
         future->kill_at_us = now + future->wall_us + STOP_KILL_US;
-        look_at(isolate, future->kill_at_us);
+        isolate_look_at(isolate, future->kill_at_us);
     }
     if (future->cpu_us != 0)
-        look_at(isolate, cpu_ends_at(isolate, now));
+        isolate_look_at(isolate, cpu_ends_at(isolate, now));
 }
 
 void
@@ -117,22 +117,22 @@ isolate_heed_stops(gbx_isolate *isolate)
         if (future->runs && future->stops != stops && at < future->kill_at_us) {
             future->kill_at_us = at;
             future->terminated = true;
-            look_at(isolate, at);
+            isolate_look_at(isolate, at);
         }
 }
 
 void
 isolate_watch_snapshot(gbx_isolate *isolate)
 {
-    look_at(isolate, now_us() + SNAPSHOT_LOOK_US);
+    isolate_look_at(isolate, now_us() + SNAPSHOT_LOOK_US);
 }
 
 /* --- the end -------------------------------------------------------------------------------- */
 
 /* A busy machine may not have let the cell run, and it would have obeyed. Who sleeps, or has had
  * its CPU time, has no such excuse. */
-static bool
-is_starved(const gbx_isolate *isolate, gbx_future *future, uint64_t now)
+bool
+deadline_is_starved(const gbx_isolate *isolate, gbx_future *future, uint64_t now)
 {
     uint64_t used = cell_cpu_us(isolate->cell);
 
@@ -167,12 +167,12 @@ isolate_enforce(gbx_isolate *isolate, uint64_t now)
     if (isolate->posting) /* an answer may have come that is not taken in now */
         return isolate->next_kill_us = now + STOP_STARVED_LOOK_US;
     isolate_take_last(isolate); /* an answer that has come counts */
-    if (isolate->cell != NULL && isolate->paused_at_us != 0)
-        return isolate->next_kill_us = now + STOP_KILL_US;
+    if (isolate->cell != NULL && isolate->held != GBX_HOLD_NONE)
+        return isolate->next_kill_us = isolate_enforce_hold(isolate, now);
     while (isolate->cell != NULL &&
            (future = table_next(&isolate->futures, &cursor, &id)) != NULL) {
         uint64_t at = future->kill_at_us;
-        if (now >= at && is_starved(isolate, future, now))
+        if (now >= at && deadline_is_starved(isolate, future, now))
             at = now + STOP_STARVED_LOOK_US;
         else if (now >= at)
             condemn_for(isolate, future);

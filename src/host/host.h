@@ -277,7 +277,9 @@ struct gbx_isolate {
     uint64_t cpu_allowed_us; /* CPU time of the cell that budgets allow; UINT64_MAX: no end */
     uint32_t budgeted, unbudgeted; /* futures that have begun, with a CPU budget and without */
     uint32_t stops_heeded;         /* terminations for which deadlines have been set */
-    uint64_t paused_at_us;         /* a debugger holds it since, at the earliest; 0: no */
+    uint32_t held;                 /* enum gbx_hold: by a debugger, as the cell says */
+    uint64_t held_at_us;           /* since, at the earliest */
+    uint64_t held_cpu_us;          /* CPU time of the cell then */
     uint64_t heard_at_us;          /* with a session: all that had come till then is taken in */
     uint64_t opened_us;
     struct {
@@ -409,6 +411,7 @@ struct gbx_future {
     uint64_t overdue_at_us;   /* when that was seen to have passed; 0: not yet */
     uint64_t overdue_cpu_us;  /* CPU time of the cell until which it may go on even so */
     uint64_t wall_us, cpu_us; /* what the user asked for; 0: no limit */
+    uint64_t held_us;         /* that debuggers have held it */
 };
 
 /* Never NULL. An open one is in isolate->futures; a failed one has been finished. */
@@ -441,6 +444,10 @@ bool future_is_stuck(const struct gbx_future *future);
 /* The future's turn has come; it is finished. */
 void deadline_begin(struct gbx_future *future);
 void deadline_end(struct gbx_future *future);
+/* isolate_enforce() looks again, at the latest then. */
+void isolate_look_at(gbx_isolate *isolate, uint64_t at_us);
+/* It is late only because the machine does not let its cell run. */
+bool deadline_is_starved(const gbx_isolate *isolate, gbx_future *future, uint64_t now);
 /* What was terminated has a deadline from now on. */
 void isolate_heed_stops(struct gbx_isolate *isolate);
 /* Kills what ran past every grace; answers when to look again. */
@@ -619,8 +626,11 @@ void setting_begin(struct gbx_isolate *isolate);
 void rejection_tell(struct gbx_isolate *isolate, uint32_t call, uint64_t omitted,
     const gbx_error *error, const gbx_value *value);
 
-/* The cell says that a debugger holds it. False: it cannot be, there is none. */
-bool isolate_paused(struct gbx_isolate *isolate, bool paused);
+/* A debugger holds the guest, or lets it go (hold.c); the cell says so: false, it may not; it is
+ * held: ends it after its limit, answers when to look again. */
+void isolate_hold(struct gbx_isolate *isolate, uint32_t how);
+bool isolate_told_of_hold(struct gbx_isolate *isolate, uint32_t how);
+uint64_t isolate_enforce_hold(struct gbx_isolate *isolate, uint64_t now);
 
 /* --- references (reference.c) ---------------------------------------------------------------
  */

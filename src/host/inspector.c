@@ -28,7 +28,9 @@ gbx_inspector_open(gbx_isolate *isolate, gbx_inspector_callback on_message, void
     }
     isolate_ref(isolate);
     put_inspector_open(&isolate->scratch->out, isolate_tag(isolate, 0),
-        &(struct msg_inspector_open){ .session = inspector->id });
+        &(struct msg_inspector_open){ .session = inspector->id,
+            .pause_us = isolate->options.pause_limit_us,
+            .name = span_text(isolate->name) });
     gbx_status status = isolate_send(isolate);
     if (status != GBX_OK) {
         (void)table_remove(&isolate->inspectors, inspector->id);
@@ -66,8 +68,8 @@ gbx_inspector_close(gbx_inspector *inspector)
     gbx_isolate *isolate = inspector->isolate;
     (void)table_remove(&isolate->inspectors, inspector->id);
     /* What it has paused goes on, also if the cell does not say so. */
-    if (isolate->inspectors.live == 0)
-        (void)isolate_paused(isolate, false);
+    if (isolate->inspectors.live == 0 && isolate->held == GBX_HOLD_PAUSED)
+        isolate_hold(isolate, GBX_HOLD_NONE);
     if (isolate->cell != NULL) {
         put_inspector_close(&isolate->scratch->out, isolate_tag(isolate, 0),
             &(struct msg_inspector_close){ .session = inspector->id });
@@ -76,26 +78,4 @@ gbx_inspector_close(gbx_inspector *inspector)
     }
     isolate_unref(isolate);
     free(inspector);
-}
-
-bool
-isolate_paused(gbx_isolate *isolate, bool paused)
-{
-    uint64_t now = now_us();
-    uint32_t cursor = 0, id;
-    gbx_future *future;
-
-    /* Without a session it is not believed; the last one may have gone while this was sent. */
-    if (paused && isolate->inspectors.live == 0)
-        return isolate->inspectors.count > 0;
-    /* The cell's clocks rest since it paused; a busy host hears of it later. */
-    if (paused && isolate->paused_at_us == 0)
-        isolate->paused_at_us = isolate->heard_at_us;
-    if (!paused && isolate->paused_at_us != 0) {
-        while ((future = table_next(&isolate->futures, &cursor, &id)) != NULL)
-            if (future->kill_at_us != UINT64_MAX)
-                future->kill_at_us += now - isolate->paused_at_us;
-        isolate->paused_at_us = 0;
-    }
-    return true;
 }

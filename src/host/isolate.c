@@ -172,7 +172,7 @@ isolate_leave(gbx_isolate *isolate)
 enum {
     ALL_FLAGS = GBX_ISOLATE_PROFILING | GBX_ISOLATE_NO_FORK | GBX_ISOLATE_SEEDED |
                 GBX_ISOLATE_NO_CODE_FROM_STRINGS | GBX_ISOLATE_NO_WASM |
-                GBX_ISOLATE_NO_SHARED_MEMORY
+                GBX_ISOLATE_NO_SHARED_MEMORY | GBX_ISOLATE_WAIT
 };
 
 gbx_status
@@ -201,6 +201,10 @@ isolate_options_read(
             (unsigned long long)(STACK_LIMIT_MAX / MIB));
     if ((out->flags & ~(uint32_t)ALL_FLAGS) != 0)
         return fail(error, GBX_EUNSUPPORTED, "isolate options: unknown flag 0x%x", out->flags);
+    if (out->pause_limit_us == 0)
+        out->pause_limit_us = PAUSE_LIMIT_US;
+    if (out->pause_limit_us > LIMIT_US_MAX)
+        out->pause_limit_us = GBX_NO_LIMIT;
     if (out->name != NULL && strlen(out->name) >= sizeof((gbx_isolate *)0)->name)
         return fail(error, GBX_EINVAL, "isolate name: longer than 63 bytes");
     return setting_check(out, error);

@@ -203,6 +203,9 @@ keep_options(struct gbx_template *t, const gbx_isolate_options *options, gbx_err
     if (status == GBX_OK && (t->isolate_options.flags & GBX_ISOLATE_NO_FORK) != 0)
         return fail(error, GBX_EINVAL,
             "template options: its isolates are forks, and GBX_ISOLATE_NO_FORK allows none");
+    if (status == GBX_OK && (t->isolate_options.flags & GBX_ISOLATE_WAIT) != 0)
+        return fail(error, GBX_EINVAL,
+            "template options: preloads run at once, and GBX_ISOLATE_WAIT has them wait");
     if (status == GBX_OK && t->isolate_options.name != NULL) {
         (void)snprintf(t->name, sizeof t->name, "%s", t->isolate_options.name);
         t->isolate_options.name = t->name;

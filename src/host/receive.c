@@ -320,8 +320,9 @@ static bool
 on_paused(gbx_isolate *isolate, const struct frame *frame, const struct msg_paused *m)
 {
     (void)frame;
-    return (m->paused <= 1 && isolate_paused(isolate, m->paused != 0)) ||
-           broke(isolate, "a debugger's pause without a debugger");
+    if (!isolate_told_of_hold(isolate, m->how))
+        return broke(isolate, "a debugger's pause without a debugger");
+    return isolate->cell != NULL;
 }
 
 static bool

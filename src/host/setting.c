@@ -97,6 +97,11 @@ setting_begin(gbx_isolate *isolate)
             &(struct msg_clock){ .kind = o->clock, .us = o->clock_us });
         isolate_tell(isolate);
     }
+    if ((o->flags & GBX_ISOLATE_WAIT) != 0 && isolate->cell != NULL) {
+        put_wait(&isolate->scratch->out, isolate_tag(isolate, 0),
+            &(struct msg_wait){ .pause_us = o->pause_limit_us });
+        isolate_tell(isolate);
+    }
     if ((o->flags & GBX_ISOLATE_SEEDED) != 0 && isolate->cell != NULL) {
         put_seed(&isolate->scratch->out, isolate_tag(isolate, 0),
             &(struct msg_seed){ .seed = o->seed });

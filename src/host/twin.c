@@ -241,6 +241,8 @@ isolate_like(gbx_isolate *original, const gbx_fork_options *options)
 {
     gbx_isolate_options o = original->options;
 
+    o.flags &= ~(uint32_t)GBX_ISOLATE_WAIT;
+
     if (options->name != NULL)
         o.name = options->name;
     if (options->on_console != NULL)

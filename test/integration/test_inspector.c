@@ -125,7 +125,7 @@ CleanTest(inspector, evaluates_and_reports)
     client_open(&c, &w);
     say(&c, "{\"id\":1,\"method\":\"Runtime.enable\"}");
     cr_assert(is_text(
-        at(event(&c, "Runtime.executionContextCreated"), "params.context.name"), "context 1"));
+        at(event(&c, "Runtime.executionContextCreated"), "params.context.name"), "isolate"));
     (void)answer_to(&c, 1);
     say(&c, "{\"id\":2,\"method\":\"Runtime.evaluate\",\"params\":{\"expression\":\"x + 2\"}}");
     cr_assert_eq(number_of(at(answer_to(&c, 2), "result.result.value")), 42);

@@ -79,11 +79,11 @@ contexts_come_and_go(void)
     CHECK(engine_context_new(7));
     CHECK(engine_inspector_open(1));
     probe_say(1, "{\"id\":1,\"method\":\"Runtime.enable\"}");
-    CHECK_HAS(probe_messages, "\"name\":\"context 1\"");
-    CHECK_HAS(probe_messages, "\"name\":\"context 7\"");
+    CHECK_HAS(probe_messages, "\"origin\":\"glovebox://\",\"name\":\"\"");
+    CHECK_HAS(probe_messages, "\"name\":\", context 2\"");
     CHECK_HAS(probe_messages, "\"auxData\":{\"isDefault\":true}");
     CHECK(engine_context_new(8));
-    CHECK_HAS(probe_messages, "\"name\":\"context 8\"");
+    CHECK_HAS(probe_messages, "\"name\":\", context 3\"");
     engine_context_free(7);
     CHECK_HAS(probe_messages, "Runtime.executionContextDestroyed");
     engine_context_free(1);

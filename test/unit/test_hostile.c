@@ -134,7 +134,7 @@ say_message(uint32_t session)
 static void
 say_paused(uint32_t paused)
 {
-    put_paused(&f.out, tag(0), &(struct msg_paused){ .paused = paused });
+    put_paused(&f.out, tag(0), &(struct msg_paused){ .how = paused });
     fake_cell_say(&f);
 }
 
@@ -218,6 +218,7 @@ Test(hostile, a_pause_rests_the_deadline_and_ends_with_the_last_session)
     gbx_inspector *inspector = attach();
     gbx_future *future = ask_within(1000);
 
+    f.isolate->options.pause_limit_us = GBX_NO_LIMIT;
     say_paused(1);
     enforce_later();
     still_trusted(&f);
@@ -225,6 +226,58 @@ Test(hostile, a_pause_rests_the_deadline_and_ends_with_the_last_session)
     enforce_later();
     cr_assert_eq(gbx_isolate_death(f.isolate)->status, GBX_ETIMEOUT);
     cr_assert_eq(fake_cell_reap(&f), SIGKILL);
+    gbx_future_free(future);
+}
+
+Test(hostile, a_pause_ends_at_its_limit)
+{
+    gbx_inspector *inspector = attach();
+    gbx_future *future = ask_within(GBX_NO_LIMIT);
+
+    f.isolate->options.pause_limit_us = 1000;
+    say_paused(1);
+    still_trusted(&f);
+    enforce_later();
+    cr_assert_eq(gbx_isolate_death(f.isolate)->status, GBX_ETIMEOUT);
+    cr_assert_str_eq(gbx_isolate_death(f.isolate)->message,
+        "the cell did not end a debugger's pause at its limit");
+    cr_assert_eq(fake_cell_reap(&f), SIGKILL);
+    gbx_inspector_close(inspector);
+    gbx_future_free(future);
+}
+
+/* However often it says so: all pauses of a call together have one limit. */
+Test(hostile, many_pauses_gain_no_more_than_one)
+{
+    gbx_inspector *inspector = attach();
+    gbx_future *future = ask_within(1000000);
+    uint64_t before = future->kill_at_us;
+
+    f.isolate->options.pause_limit_us = 5000;
+    for (int i = 0; i < 20; i++) {
+        say_paused(1);
+        f.isolate->held_at_us -= 1000000;
+        say_paused(0);
+    }
+    still_trusted(&f);
+    cr_assert_eq(future->kill_at_us, before + 5000);
+    gbx_inspector_close(inspector);
+    gbx_future_free(future);
+}
+
+/* Nobody asked it to wait; see a_pause_is_yes_or_no. Who was asked to may say so, and no more. */
+Test(hostile, a_cell_that_was_told_to_wait_may_wait)
+{
+    gbx_future *future = ask_within(1000);
+
+    f.isolate->options.flags |= GBX_ISOLATE_WAIT;
+    say_paused(2);
+    still_trusted(&f);
+    cr_assert_eq(gbx_isolate_held(f.isolate), GBX_HOLD_WAITING);
+    say_paused(0);
+    cr_assert_eq(gbx_isolate_held(f.isolate), GBX_HOLD_NONE);
+    say_paused(3);
+    condemned(&f, "a debugger's pause without a debugger");
     gbx_future_free(future);
 }
 
