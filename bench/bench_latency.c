@@ -199,6 +199,49 @@ to_many(gbx_runtime *runtime)
     }
 }
 
+/* A word of a large memory there, and a word back: by a copy of it all, and by its number. */
+static void
+large_memory(gbx_runtime *runtime)
+{
+    gbx_isolate_options options = GBX_ISOLATE_OPTIONS_INIT;
+    gbx_error error = GBX_ERROR_INIT;
+    gbx_shared *shared = NULL;
+    gbx_isolate *isolate = NULL;
+    double samples[ROUNDS];
+    enum {
+        BYTES = 64 << 20
+    };
+
+    must(gbx_shared_open(BYTES, &shared, &error), &error, "shared memory");
+    options.memory_limit_bytes = (uint64_t)512 << 20;
+    options.shared = &shared;
+    options.shared_count = 1;
+    must(gbx_isolate_open(runtime, &options, &isolate, &error), &error, "isolate");
+    bench_run(isolate, "function look(b) { const a = new Int32Array(b); "
+                       "return a[1] = a[(a.length - 1)] + 1; }");
+    gbx_reference *look = bench_function(isolate, "look");
+    int32_t *words = gbx_shared_bytes(shared, NULL);
+    gbx_value *value = gbx_value_new_shared(shared);
+    const gbx_value *argument = value;
+    for (int i = 0; i < ROUNDS; i++) {
+        words[BYTES / 4 - 1] = i;
+        samples[i] = call_ns(look, &argument, 1) / 1e3;
+        if (words[1] != i + 1)
+            must(GBX_EINVAL, NULL, "shared memory");
+    }
+    report("64 MB of shared memory, a word there and back", median(samples, ROUNDS), "us",
+        "median of 200");
+    gbx_value_free(value);
+    argument = value = gbx_value_new_array_buffer(NULL, BYTES);
+    for (int i = 0; i < 20; i++)
+        samples[i] = call_ns(look, &argument, 1) / 1e3;
+    report("the same in an ArrayBuffer, one way", median(samples, 20), "us", "median of 20");
+    gbx_value_free(value);
+    gbx_reference_close(look);
+    gbx_isolate_close(isolate);
+    gbx_shared_close(shared);
+}
+
 /* --- limits --------------------------------------------------------------------------------- */
 
 static void
@@ -230,6 +273,7 @@ main(void)
     callbacks(isolate);
     values(isolate);
     to_many(runtime);
+    large_memory(runtime);
     overshoot(isolate);
     gbx_isolate_close(isolate);
     gbx_runtime_close(runtime);

@@ -15,6 +15,7 @@
 #include <glovebox/reference.h>
 #include <glovebox/runtime.h>
 #include <glovebox/script.h>
+#include <glovebox/shared.h>
 #include <glovebox/status.h>
 #include <glovebox/template.h>
 #include <glovebox/usage.h>

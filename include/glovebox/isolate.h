@@ -107,15 +107,18 @@ typedef struct gbx_isolate_options {
     const char *time_zone; /* borrowed; "Europe/Berlin"; NULL: the machine's */
     const char *locale;    /* borrowed; a BCP 47 tag, "de-DE"; NULL: the engine's, en-US */
     gbx_hold_callback on_hold;
-    uint64_t
-        pause_limit_us; /* how long debuggers may hold one call, all its pauses together; then
-                              * the call ends with GBX_ETIMEOUT, whose limit this is; 0: 1 h;
-                              * GBX_NO_LIMIT: none */
+    /* How long debuggers may hold one call, all its pauses together; then the call ends with
+     * GBX_ETIMEOUT, whose limit this is; 0: 1 h; GBX_NO_LIMIT: none. */
+    uint64_t pause_limit_us;
+    /* What it can be given of shared memory (shared.h): a list, borrowed, of memories, which the
+     * isolate holds; at most 16. */
+    struct gbx_shared *const *shared;
+    uint64_t shared_count;
 } gbx_isolate_options;
 #define GBX_ISOLATE_OPTIONS_INIT                                                              \
     {                                                                                         \
         sizeof(gbx_isolate_options), 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, \
-            NULL, NULL, NULL, 0                                                               \
+            NULL, NULL, NULL, 0, NULL, 0                                                      \
     }
 
 /**

@@ -53,7 +53,8 @@ enum {
     GBX_HOLE = 20,          /* an absent element of a GBX_ARRAY; only ever returned by _at */
     GBX_REFERENCE = 21,     /* gbx_value_get_reference, in reference.h */
     GBX_FUNCTION = 22,      /* a host function, for a guest to call: function.h */
-    GBX_EXTERNAL_COPY = 23  /* stands for a value that was encoded before: copy.h */
+    GBX_EXTERNAL_COPY = 23, /* stands for a value that was encoded before: copy.h */
+    GBX_SHARED_ARRAY_BUFFER = 24 /* gbx_value_get_bytes; gbx_value_get_shared, in shared.h */
 };
 typedef uint32_t gbx_value_kind;
 

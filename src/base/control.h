@@ -23,6 +23,8 @@ enum control_kind {
                        * socket, a pidfd of the host */
     CONTROL_READY,     /* template: like HELLO; fd: tells of forks that its cells ask for, see
                        * sandbox_watch_forks(); none: they cannot fork */
+    CONTROL_SHARE,     /* to the template, before the FORK of the same id: number[0] bytes of
+                        * memory that the cell shares with others; fd: a memfd */
     CONTROL_FORK,      /* to the template: a cell; id; fds: channel memory, event fd */
     CONTROL_KILL,      /* to the template: kill cell `id`, of which the host has no pidfd */
     CONTROL_MEMORY,    /* to the template: number[0] 1 lifts the soft limits of cell `id` for a

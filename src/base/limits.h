@@ -23,6 +23,10 @@
 #define VALUE_NODE_BYTES       40
 /* Bytes of one encoded value, both ways; of a guest no more than its limit. */
 #define VALUE_BYTES_MAX        (512 * MIB)
+/* Bytes of one shared memory: offsets in it cross as 32-bit numbers. Count of those of an isolate:
+ * the template holds a descriptor for each until it forks. */
+#define SHARED_BYTES_MAX       GIB
+#define SHARED_COUNT_MAX       16
 /* Bytes of a buffer from which on a message borrows it: less is copied sooner than it is kept track
  * of. A value read from a message takes that over if one buffer is at least half of it. */
 #define VALUE_SHARED_MIN       (64 * KIB)

@@ -107,8 +107,15 @@ struct cell {
 
 /* Each runs a process to its end. */
 void template_run(const struct control *order, int host_fd) __attribute__((noreturn));
+/* Memory that the cell has in common with its host and other cells. */
+struct share {
+    uint64_t bytes;
+    int fd;
+};
 struct cell_start {
     int memory_fd, event_fd;
+    struct share shares[SHARED_COUNT_MAX];
+    uint32_t share_count;
     uint64_t memory_limit_bytes;
     uint64_t data_bytes, address_bytes; /* of the template: /proc/self/statm, in bytes */
     uint32_t flags;                     /* enum template_flags */

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -52,9 +53,32 @@ profile_of(uint32_t flags)
     return (enum sandbox_profile)(fork | profiling);
 }
 
+/* Before the cell is sealed: afterwards no memory can be had of anybody. */
+static void
+map_shares(const struct cell_start *s, void *at[SHARED_COUNT_MAX])
+{
+    for (uint32_t i = 0; i < s->share_count; i++) {
+        at[i] = mmap(
+            NULL, s->shares[i].bytes, PROT_READ | PROT_WRITE, MAP_SHARED, s->shares[i].fd, 0);
+        if (at[i] == MAP_FAILED)
+            fail_early("cannot map shared memory");
+    }
+}
+
+static uint64_t
+shared_bytes(const struct cell_start *s)
+{
+    uint64_t bytes = 0;
+
+    for (uint32_t i = 0; i < s->share_count; i++)
+        bytes += s->shares[i].bytes;
+    return bytes;
+}
+
 static void
 start(struct cell *cell, const struct cell_start *s)
 {
+    void *shared[SHARED_COUNT_MAX];
     struct sigaction chld = { .sa_handler = on_sigchld };
     struct layers layers = { 0 };
     uint64_t seed;
@@ -62,6 +86,7 @@ start(struct cell *cell, const struct cell_start *s)
     if (!channel_map(&cell->channel, s->memory_fd, false))
         fail_early("cannot map the channel");
     death_bind(&cell->channel);
+    map_shares(s, shared);
     (void)prctl(PR_SET_NAME, "gbx-cell");
     cell->last = &cell->first;
     cell->look_at_ns = UINT64_MAX;
@@ -79,7 +104,7 @@ start(struct cell *cell, const struct cell_start *s)
     sandbox_confine_cell(&(struct sandbox_cell){ .keep_fd = &cell->event_fd,
                              .memory_limit_bytes = s->memory_limit_bytes,
                              .data_bytes = s->data_bytes,
-                             .address_bytes = s->address_bytes,
+                             .address_bytes = s->address_bytes + shared_bytes(s),
                              .twins = (s->flags & TEMPLATE_FORK) != 0 },
         &layers);
     if (!watch_start(cell))
@@ -87,6 +112,8 @@ start(struct cell *cell, const struct cell_start *s)
     if (getrandom(&seed, sizeof seed, 0) != sizeof seed)
         fail_early("cannot draw a random seed");
     engine_after_fork(&cell_hooks, cell, seed, (s->flags & TEMPLATE_CONSOLE) != 0);
+    for (uint32_t i = 0; i < s->share_count; i++)
+        engine_share(shared[i], s->shares[i].bytes);
     if ((s->flags & TEMPLATE_REJECTIONS) != 0)
         engine_watch_rejections();
     watch_await();

@@ -19,7 +19,8 @@
 
 struct child {
     pid_t pid;
-    uint32_t id; /* the host's number for the cell */
+    uint32_t id;           /* the host's number for the cell */
+    uint64_t shared_bytes; /* that it has mapped besides */
 };
 
 struct template
@@ -29,6 +30,7 @@ struct template
     struct cell_start start;
     struct child *children; /* alive; unordered */
     size_t count, capacity;
+    uint32_t shares_id; /* of the cell that `start.shares` are for */
 };
 
 static void
@@ -73,11 +75,43 @@ has_room(struct template *t)
 }
 
 static void
+drop_shares(struct template *t)
+{
+    for (uint32_t i = 0; i < t->start.share_count; i++)
+        fd_close(&t->start.shares[i].fd);
+    t->start.share_count = 0;
+}
+
+/* A descriptor that got lost on its way leaves a share that the cell cannot map. */
+static void
+serve_share(struct template *t, struct control *order)
+{
+    if (t->shares_id != order->id)
+        drop_shares(t);
+    t->shares_id = order->id;
+    if (t->start.share_count < SHARED_COUNT_MAX)
+        t->start.shares[t->start.share_count++] =
+            (struct share){ order->number[0], steal_fd(&order->fds[0]) };
+}
+
+static uint64_t
+shared_bytes(const struct template *t)
+{
+    uint64_t bytes = 0;
+
+    for (uint32_t i = 0; i < t->start.share_count; i++)
+        bytes += t->start.shares[i].bytes;
+    return bytes;
+}
+
+static void
 serve_fork(struct template *t, const struct control *order)
 {
     struct control answer = { .kind = CONTROL_FORKED, .id = order->id, .fds = { -1, -1 } };
     pid_t self = getpid(), pid = -1;
 
+    if (t->shares_id != order->id)
+        drop_shares(t);
     if (!has_room(t))
         errno = ENOMEM;
     else
@@ -87,40 +121,41 @@ serve_fork(struct template *t, const struct control *order)
     if (pid < 0) {
         answer.number[0] = (uint64_t)errno;
     } else {
-        t->children[t->count++] = (struct child){ pid, order->id };
+        t->children[t->count++] = (struct child){ pid, order->id, shared_bytes(t) };
         answer.fds[0] = (int)syscall(SYS_pidfd_open, pid, 0);
         if (answer.fds[0] < 0) {
             answer.number[0] = (uint64_t)errno;
             (void)kill(pid, SIGKILL);
         }
     }
+    drop_shares(t);
     (void)control_send(t->socket, &answer);
     fd_close(&answer.fds[0]);
 }
 
 /* --- twins ---------------------------------------------------------------------------------- */
 
-static pid_t
-pid_of(const struct template *t, uint32_t id)
+static const struct child *
+child_of(const struct template *t, uint32_t id)
 {
     for (size_t i = 0; i < t->count; i++)
         if (t->children[i].id == id)
-            return t->children[i].pid;
-    return 0;
+            return &t->children[i];
+    return NULL;
 }
 
 /* What the host says of it comes from the kernel, but it may have died since, and its number be
  * another's: it must be a child of ours that lives, of which we do not know, and which nobody but
  * that cell can have made. */
 static bool
-is_twin_of(const struct template *t, pid_t pid, pid_t cell)
+is_twin_of(const struct template *t, pid_t pid, const struct child *cell)
 {
     siginfo_t info = { .si_pid = 0 };
 
     for (size_t i = 0; i < t->count; i++)
         if (t->children[i].pid == pid)
             return false;
-    return cell != 0 && getsid(pid) == cell &&
+    return cell != NULL && getsid(pid) == cell->pid &&
            waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
            info.si_pid == 0;
 }
@@ -129,19 +164,22 @@ static void
 serve_adopt(struct template *t, const struct control *order)
 {
     struct control answer = { .kind = CONTROL_FORKED, .id = order->id, .fds = { -1, -1 } };
+    const struct child *cell;
     pid_t pid = (pid_t)order->number[0];
 
     if (pid == 0) {
-        pid = pid_of(t, order->id);
-        if (pid != 0)
-            (void)sandbox_open_door(pid, false);
+        const struct child *adopted = child_of(t, order->id);
+        if (adopted != NULL)
+            (void)sandbox_open_door(adopted->pid, false);
         return;
     }
     answer.number[0] = ESRCH;
-    if (!has_room(t)) {
+    bool room = has_room(t); /* the cell may move by that */
+    cell = child_of(t, (uint32_t)order->number[1]);
+    if (!room) {
         answer.number[0] = ENOMEM;
-    } else if (is_twin_of(t, pid, pid_of(t, (uint32_t)order->number[1]))) {
-        t->children[t->count++] = (struct child){ pid, order->id };
+    } else if (is_twin_of(t, pid, cell)) {
+        t->children[t->count++] = (struct child){ pid, order->id, cell->shared_bytes };
         answer.number[0] = (uint64_t)sandbox_open_door(pid, true);
         answer.fds[0] = (int)syscall(SYS_pidfd_open, pid, 0);
         if (answer.number[0] == 0 && answer.fds[0] < 0)
@@ -154,33 +192,31 @@ serve_adopt(struct template *t, const struct control *order)
 static void
 serve_kill(const struct template *t, uint32_t id)
 {
-    pid_t pid = pid_of(t, id);
+    const struct child *child = child_of(t, id);
 
-    if (pid != 0)
-        (void)kill(pid, SIGKILL);
+    if (child != NULL)
+        (void)kill(child->pid, SIGKILL);
 }
 
 /* Only we reap our children, so a pid that we know is still its own. */
 static int
-set_memory(const struct template *t, pid_t pid, const struct control *order)
+set_memory(const struct template *t, const struct child *child, const struct control *order)
 {
     struct sandbox_cell cell = { .memory_limit_bytes = t->start.memory_limit_bytes,
         .data_bytes = t->start.data_bytes,
-        .address_bytes = t->start.address_bytes };
+        .address_bytes = t->start.address_bytes + child->shared_bytes };
 
-    return order->number[0] != 0 ? sandbox_raise_memory(pid)
-                                 : sandbox_restore_memory(pid, &cell, order->number[1]);
+    return order->number[0] != 0 ? sandbox_raise_memory(child->pid)
+                                 : sandbox_restore_memory(child->pid, &cell, order->number[1]);
 }
 
 static void
 serve_memory(const struct template *t, const struct control *order)
 {
     struct control answer = { .kind = CONTROL_MEMORY, .id = order->id, .fds = { -1, -1 } };
+    const struct child *child = child_of(t, order->id);
 
-    answer.number[0] = ESRCH;
-    for (size_t i = 0; i < t->count; i++)
-        if (t->children[i].id == order->id)
-            answer.number[0] = (uint64_t)set_memory(t, t->children[i].pid, order);
+    answer.number[0] = child == NULL ? ESRCH : (uint64_t)set_memory(t, child, order);
     (void)control_send(t->socket, &answer);
 }
 
@@ -319,7 +355,9 @@ template_run(const struct control *order, int host_fd)
         if (error != 0)
             _exit(
                 CELL_EXIT_DONE); /* the host has closed this template; its cells die with us */
-        if (packet.kind == CONTROL_FORK)
+        if (packet.kind == CONTROL_SHARE)
+            serve_share(&t, &packet);
+        else if (packet.kind == CONTROL_FORK)
             serve_fork(&t, &packet);
         else if (packet.kind == CONTROL_ADOPT)
             serve_adopt(&t, &packet);

@@ -91,8 +91,12 @@ class sink final : public v8::ValueSerializer::Delegate
 
     /* V8's own answers to these two don't come by ThrowDataCloneError(). */
     v8::Maybe<uint32_t> GetSharedArrayBufferId(
-        v8::Isolate *, v8::Local<v8::SharedArrayBuffer>) override
+        v8::Isolate *, v8::Local<v8::SharedArrayBuffer> buffer) override
     {
+        uint32_t number;
+
+        if (shared_number(buffer, &number))
+            return v8::Just(number);
         ThrowDataCloneError(text_of("#<SharedArrayBuffer> could not be cloned."));
         return v8::Nothing<uint32_t>();
     }
@@ -347,6 +351,12 @@ class source final : public v8::ValueDeserializer::Delegate
             !value->IsObject())
             return v8::MaybeLocal<v8::Object>();
         return value.As<v8::Object>();
+    }
+
+    v8::MaybeLocal<v8::SharedArrayBuffer> GetSharedArrayBufferFromId(
+        v8::Isolate *, uint32_t number) override
+    {
+        return shared_find(number);
     }
 
   private:

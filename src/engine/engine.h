@@ -196,6 +196,9 @@ enum engine_clock {
     ENGINE_CLOCKS
 };
 void engine_set_clock(enum engine_clock kind, uint64_t us);
+/* After engine_after_fork(), in the order of their numbers: memory that stays mapped, and of which
+ * values from the host may make SharedArrayBuffers. */
+void engine_share(void *bytes, size_t len);
 /* After engine_after_fork(): hooks.rejected is to be told. */
 void engine_watch_rejections(void);
 

@@ -231,6 +231,10 @@ enum clone_end clone_write(
 void clone_write_reference(uint32_t reference, enum engine_typeof type, struct buf *out);
 /* A value from its clone. Empty: an exception is pending, or the bytes are no clone. */
 v8::MaybeLocal<v8::Value> clone_read(v8::Local<v8::Context> context, struct span bytes);
+/* shared.cc: a SharedArrayBuffer of what has this number, empty if nothing has; and the number of
+ * one. False: its memory is the guest's own. */
+v8::MaybeLocal<v8::SharedArrayBuffer> shared_find(uint32_t number);
+bool shared_number(v8::Local<v8::SharedArrayBuffer> buffer, uint32_t *out_number);
 /* attach.cc: takes the buffers that came with a clone, and leaves the clone in `bytes`. False: an
  * exception is pending, or the bytes are nothing of ours. */
 bool attachments_take(struct span *bytes, v8::LocalVector<v8::ArrayBuffer> *out);

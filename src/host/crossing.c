@@ -1,5 +1,6 @@
 /* crossing.c - values to and from a cell, with what they hold that is no data. */
 #include "host/host.h"
+#include "host/shared.h"
 
 /* Whose message it is. */
 struct crossing {
@@ -41,11 +42,27 @@ get_record(void *data, struct span *rest, struct held **out_held, const char **w
     }
 }
 
+static gbx_status
+put_shared(void *data, const struct held *held, uint32_t *out_number)
+{
+    const struct crossing *crossing = data;
+
+    return shared_put(&crossing->isolate->options, held, out_number);
+}
+
+static gbx_status
+get_shared(void *data, uint32_t number, struct held **out_held, const char **why)
+{
+    const struct crossing *crossing = data;
+
+    return shared_get(&crossing->isolate->options, number, out_held, why);
+}
+
 gbx_status
 value_put(gbx_isolate *isolate, const gbx_value *value)
 {
     struct crossing crossing = { .isolate = isolate };
-    struct clone_host host = { put_record, get_record, &crossing };
+    struct clone_host host = { put_record, get_record, put_shared, get_shared, &crossing };
 
     return clone_write_for(value, &host, &isolate->scratch->out);
 }
@@ -55,7 +72,7 @@ value_get(gbx_isolate *isolate, struct span bytes, uint32_t context, struct buf 
     gbx_value **out, const char **why)
 {
     struct crossing crossing = { isolate, context };
-    struct clone_host host = { put_record, get_record, &crossing };
+    struct clone_host host = { put_record, get_record, put_shared, get_shared, &crossing };
     /* An element is 8 bytes to V8, and more to us. */
     uint64_t count = isolate->options.memory_limit_bytes / VALUE_NODE_BYTES;
     struct clone_limits limits = { .count = count < VALUE_COUNT_MAX ? (uint32_t)count

@@ -145,10 +145,10 @@ int socket_pair(int pair[2]);
 int receive_within(int socket, struct control *out, uint64_t timeout_us);
 /* Waits for the end of a process. */
 bool has_ended(int pidfd, int timeout_ms);
-/* Takes a cell for these options: from the pool, or freshly forked; starts zygote and template
- * when they are missing. */
+/* Takes a cell for these options: from the pool, or freshly forked, as it is for one with shared
+ * memory; starts zygote and template when they are missing. */
 gbx_status cell_obtain(struct gbx_runtime *runtime, const uint64_t option[TEMPLATE_OPTIONS],
-    struct cell **out, gbx_error *error);
+    const gbx_isolate_options *options, struct cell **out, gbx_error *error);
 /* A cell without a process, among those of its template; *memory is its channel's, to be handed to
  * that and closed. NULL with `error`. */
 struct cell *cell_prepare(struct template *template, int *memory, gbx_error *error);

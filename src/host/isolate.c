@@ -1,6 +1,7 @@
 /* isolate.c - one isolate's life: opened, limited, ended. */
 #include "host/host.h"
 #include "host/observe.h"
+#include "host/shared.h"
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -63,6 +64,7 @@ isolate_free(gbx_isolate *isolate)
     scratch_unref(isolate->scratch);
     channel_unmap(&isolate->bell);
     fd_close(&isolate->bell_fd);
+    shared_let_go(&isolate->options);
     free(isolate->context);
     free(isolate);
 }
@@ -207,7 +209,8 @@ isolate_options_read(
         out->pause_limit_us = GBX_NO_LIMIT;
     if (out->name != NULL && strlen(out->name) >= sizeof((gbx_isolate *)0)->name)
         return fail(error, GBX_EINVAL, "isolate name: longer than 63 bytes");
-    return setting_check(out, error);
+    status = shared_check(out, error);
+    return status == GBX_OK ? setting_check(out, error) : status;
 }
 
 gbx_isolate *
@@ -242,7 +245,7 @@ isolate_new(const gbx_isolate_options *options, struct scratch *scratch)
     if (most < isolate->reader.body_max)
         isolate->reader.body_max = most;
     isolate->context = calloc(1, sizeof *isolate->context);
-    if (isolate->context == NULL) {
+    if (!shared_keep(&isolate->options) || isolate->context == NULL) {
         isolate_unref(isolate);
         return NULL;
     }
@@ -286,7 +289,7 @@ isolate_open(struct gbx_runtime *runtime, const gbx_isolate_options *options,
     uint64_t option[TEMPLATE_OPTIONS];
     setting_template(&o, runtime->require, option);
     struct cell *cell;
-    status = cell_obtain(runtime, option, &cell, error);
+    status = cell_obtain(runtime, option, &o, &cell, error);
     if (status != GBX_OK) {
         isolate_unref(isolate);
         return status;

@@ -4,6 +4,7 @@
  * a cell like any other, under its limits, and its forks inherit its walls.
  */
 #include "host/host.h"
+#include "host/shared.h"
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -174,6 +175,7 @@ template_destroy(struct gbx_template *t)
         free((void *)(uintptr_t)t->preloads[i].data);
     }
     free(t->preloads);
+    shared_let_go(&t->isolate_options);
     free(t);
 }
 
@@ -197,8 +199,13 @@ check_options(const gbx_template_options *options, gbx_template_options *out, gb
 static gbx_status
 keep_options(struct gbx_template *t, const gbx_isolate_options *options, gbx_error *error)
 {
-    gbx_status status = isolate_options_read(options, &t->isolate_options, error);
+    gbx_isolate_options o;
+    gbx_status status = isolate_options_read(options, &o, error);
 
+    if (status == GBX_OK && !shared_keep(&o))
+        status = fail(error, GBX_ENOMEM, "no memory for a template");
+    if (status == GBX_OK)
+        t->isolate_options = o;
     t->isolate_options.size = sizeof t->isolate_options;
     if (status == GBX_OK && (t->isolate_options.flags & GBX_ISOLATE_NO_FORK) != 0)
         return fail(error, GBX_EINVAL,

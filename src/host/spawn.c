@@ -5,6 +5,7 @@
  * process's.
  */
 #include "host/host.h"
+#include "host/shared.h"
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -274,9 +275,28 @@ cell_prepare(struct template *template, int *memory, gbx_error *error)
     return NULL;
 }
 
-/* Asks for one more; its FORKED comes later. */
+/* 0 or an errno. */
+static int
+send_shares(const struct template *template, const struct cell *cell,
+    const gbx_isolate_options *options)
+{
+    int e = 0;
+
+    for (uint64_t i = 0; e == 0 && options != NULL && i < options->shared_count; i++) {
+        const gbx_shared *shared = options->shared[i];
+        struct control order = {
+            .kind = CONTROL_SHARE, .id = cell->id, .fds = { shared->fd, -1 }
+        };
+        order.number[0] = shared->memory.len;
+        e = control_send(template->socket, &order);
+    }
+    return e;
+}
+
+/* Asks for one more, for an isolate of these options or, with NULL, for a pool; its FORKED comes
+ * later. */
 static struct cell *
-cell_order(struct template *template, gbx_error *error)
+cell_order(struct template *template, const gbx_isolate_options *options, gbx_error *error)
 {
     GBX_AUTOFD memory = -1;
     struct cell *cell = cell_prepare(template, &memory, error);
@@ -286,7 +306,9 @@ cell_order(struct template *template, gbx_error *error)
     struct control order = {
         .kind = CONTROL_FORK, .id = cell->id, .fds = { memory, cell->event_fd }
     };
-    int e = control_send(template->socket, &order);
+    int e = send_shares(template, cell, options);
+    if (e == 0)
+        e = control_send(template->socket, &order);
     if (e == 0)
         return cell;
     errno = e;
@@ -325,7 +347,7 @@ pools_fill(struct gbx_runtime *runtime)
     runtime->fill_at_us = UINT64_MAX;
     for (struct template *t = runtime->templates; t != NULL; t = t->next)
         while (t->pooled < runtime->pool_size) {
-            struct cell *ahead = cell_order(t, NULL);
+            struct cell *ahead = cell_order(t, NULL, NULL);
             if (ahead == NULL)
                 break;
             struct cell **last = &t->pool; /* the oldest is taken first: it is ready */
@@ -366,7 +388,7 @@ look_after(struct gbx_runtime *runtime, const uint64_t option[TEMPLATE_OPTIONS],
 
 static gbx_status
 cell_try(struct gbx_runtime *runtime, const uint64_t option[TEMPLATE_OPTIONS],
-    struct cell **out, gbx_error *error)
+    const gbx_isolate_options *options, struct cell **out, gbx_error *error)
 {
     gbx_error why = GBX_ERROR_INIT;
     struct template *template = template_find(runtime, option);
@@ -376,10 +398,11 @@ cell_try(struct gbx_runtime *runtime, const uint64_t option[TEMPLATE_OPTIONS],
         if (status != GBX_OK)
             return status;
     }
-    struct cell *cell = pool_take(template);
+    /* What lies in a pool is sealed, and can be given no memory any more. */
+    struct cell *cell = options->shared_count == 0 ? pool_take(template) : NULL;
     bool pooled = cell != NULL;
     if (!pooled)
-        cell = cell_order(template, &why);
+        cell = cell_order(template, options, &why);
     if (cell == NULL || !cell_await(cell, &why)) {
         cell_free(cell);
         error_copy(error, &why);
@@ -399,14 +422,14 @@ cell_try(struct gbx_runtime *runtime, const uint64_t option[TEMPLATE_OPTIONS],
 
 gbx_status
 cell_obtain(struct gbx_runtime *runtime, const uint64_t option[TEMPLATE_OPTIONS],
-    struct cell **out, gbx_error *error)
+    const gbx_isolate_options *options, struct cell **out, gbx_error *error)
 {
     gbx_status status = GBX_ELOST;
 
     /* Zygote and template may die at any moment; who asks for a cell shall not pay for it. */
     for (int i = 0; i < OBTAIN_ATTEMPTS && status == GBX_ELOST; i++) {
         look_after(runtime, option, i == 0 ? 0 : OBTAIN_LOOK_MS);
-        status = cell_try(runtime, option, out, error);
+        status = cell_try(runtime, option, options, out, error);
     }
     return status;
 }

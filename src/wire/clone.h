@@ -25,6 +25,10 @@ struct clone_host {
     /* Reads a record from the front of *rest, which moves past it, and gives away one count.
      * GBX_OK, GBX_ENOMEM, GBX_EPROTO with *why. */
     gbx_status (*get)(void *data, struct span *rest, struct held **out_held, const char **why);
+    /* The same for shared memory, of which only a number crosses. NULL: as everything else. */
+    gbx_status (*put_shared)(void *data, const struct held *held, uint32_t *out_number);
+    gbx_status (*get_shared)(
+        void *data, uint32_t number, struct held **out_held, const char **why);
     void *data;
     bool whole_errors; /* errors keep all their properties, in a form that is not V8's */
 };

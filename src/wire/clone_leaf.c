@@ -424,6 +424,24 @@ held_node(struct reader *r)
     return node != NULL ? node : read_failed(r, GBX_ENOMEM, "out of memory");
 }
 
+static gbx_value *
+shared_node(struct reader *r)
+{
+    uint32_t number = read_varint(r);
+    struct held *held = NULL;
+    const char *why = "out of memory";
+
+    if (r->status != GBX_OK)
+        return NULL;
+    if (r->host == NULL || r->host->get_shared == NULL)
+        return read_failed(r, GBX_EPROTO, "an object that is not data");
+    gbx_status status = r->host->get_shared(r->host->data, number, &held, &why);
+    if (status != GBX_OK)
+        return read_failed(r, status, why);
+    gbx_value *node = node_held(r->graph, held);
+    return node != NULL ? node : read_failed(r, GBX_ENOMEM, "out of memory");
+}
+
 /* Objects without children; NULL without a failure for any other tag. */
 static gbx_value *
 object_leaf(struct reader *r, unsigned tag)
@@ -445,6 +463,8 @@ object_leaf(struct reader *r, unsigned tag)
     case TAG_BUFFER:
     case TAG_RESIZABLE:
         return buffer_node(r, tag == TAG_RESIZABLE);
+    case TAG_SHARED_BUFFER:
+        return shared_node(r);
     case TAG_HOST:
         return held_node(r);
     default:
@@ -489,7 +509,7 @@ read_leaf(struct reader *r, unsigned tag)
             return NULL;
         break;
     }
-    if (node == NULL || node->kind != GBX_ARRAY_BUFFER)
+    if (node == NULL || !is_buffer(node))
         return node;
     /* A view follows its buffer and is the value in its place. */
     const uint8_t *before = r->p;

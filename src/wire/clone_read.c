@@ -377,7 +377,6 @@ read_value(struct reader *r)
     case NOT_TAG:
         return read_failed(r, GBX_EPROTO, "the value ends in the middle");
     case TAG_TRANSFERRED: /* only to a cell */
-    case TAG_SHARED_BUFFER:
     case TAG_SHARED:
     case TAG_WASM_MODULE:
     case TAG_WASM_MEMORY:

@@ -308,15 +308,31 @@ open_array(struct writer *w, const gbx_value *node)
 }
 
 static void
-put_held(struct writer *w, const gbx_value *node)
+put_held(struct writer *w, struct held *held)
 {
     gbx_status status = GBX_ECLONE;
 
     put_byte(w, TAG_HOST);
     if (w->status == GBX_OK && w->host != NULL)
-        status = w->host->put(w->host->data, node->held, w->object_count == 1, w->out);
+        status = w->host->put(w->host->data, held, w->object_count == 1, w->out);
     if (status == GBX_OK && w->out->failed)
         status = w->out->too_long ? GBX_ETOOBIG : GBX_ENOMEM;
+    if (status != GBX_OK)
+        write_failed(w, status);
+}
+
+static void
+put_shared(struct writer *w, struct held *held)
+{
+    uint32_t number = 0;
+
+    if (w->host == NULL || w->host->put_shared == NULL) {
+        put_held(w, held);
+        return;
+    }
+    gbx_status status = w->host->put_shared(w->host->data, held, &number);
+    put_byte(w, TAG_SHARED_BUFFER);
+    put_varint(w, number);
     if (status != GBX_OK)
         write_failed(w, status);
 }
@@ -370,10 +386,13 @@ put_object(struct writer *w, const gbx_value *node)
     case GBX_ARRAY_BUFFER:
         put_buffer(w, node->buffer);
         break;
+    case GBX_SHARED_ARRAY_BUFFER:
+        put_shared(w, node->buffer->shared);
+        break;
     case GBX_REFERENCE:
     case GBX_FUNCTION:
     case GBX_EXTERNAL_COPY:
-        put_held(w, node);
+        put_held(w, node->held);
         break;
     default:
         put_view(w, node->view, node->kind == GBX_DATA_VIEW);
@@ -388,7 +407,7 @@ put_value(struct writer *w, const gbx_value *node)
         return;
     bool view = node->kind == GBX_TYPED_ARRAY || node->kind == GBX_DATA_VIEW;
     if (view && !known(w, node) && put_identity(w, node->view->buffer))
-        put_buffer(w, node->view->buffer->buffer);
+        put_object(w, node->view->buffer);
     if (put_identity(w, node))
         put_object(w, node);
 }

@@ -20,6 +20,15 @@ node_held(struct graph *graph, struct held *held)
     }
     graph->last_hold = hold;
     node->held = held;
+    if (node->kind != GBX_SHARED_ARRAY_BUFFER)
+        return node;
+    const struct shared_memory *memory = (const void *)held;
+    node->buffer = graph_alloc(graph, sizeof *node->buffer);
+    if (node->buffer == NULL)
+        return NULL;
+    *node->buffer = (struct buffer){
+        .bytes = memory->bytes, .len = memory->len, .max = memory->len, .shared = held
+    };
     return node;
 }
 

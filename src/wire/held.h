@@ -28,6 +28,13 @@ struct held {
     const struct held_class *class;
 };
 
+/* What is held by a node of kind GBX_SHARED_ARRAY_BUFFER. */
+struct shared_memory {
+    struct held held; /* first */
+    uint8_t *bytes;   /* others write there at any time */
+    uint64_t len;
+};
+
 /* One node's hold; a ring, so that two graphs' splice without a walk. */
 struct hold {
     struct hold *next;
@@ -39,7 +46,6 @@ enum held_tag {
     HELD_REFERENCE = 1, /* [id] [enum gbx_typeof] */
     HELD_FUNCTION = 2,  /* [id] [flags], name as [bytes], bytes; to a cell only */
     HELD_COPY = 3,      /* [bytes] [0], a clone: an external copy; to a cell only */
-    HELD_BUFFER = 4,    /* shared memory */
 };
 
 /* A node that holds `held`: takes the caller's count over, also on failure (NULL). */

@@ -356,6 +356,7 @@ show_class(const gbx_value *node)
         [GBX_SET] = "Set",
         [GBX_ARRAY_BUFFER] = "ArrayBuffer",
         [GBX_DATA_VIEW] = "DataView",
+        [GBX_SHARED_ARRAY_BUFFER] = "SharedArrayBuffer",
     };
     static const char *const types[] = { "Int8Array", "Uint8Array", "Uint8ClampedArray",
         "Int16Array", "Uint16Array", "Int32Array", "Uint32Array", "Float16Array",

@@ -94,6 +94,8 @@ struct buffer {
     uint64_t max; /* equals len unless resizable */
     bool resizable;
     struct bytes *held; /* where they lie, held by the graph; NULL: in the graph itself */
+    struct held
+        *shared; /* a SharedArrayBuffer's memory, where they lie instead; NULL: not one */
 };
 
 struct view {
@@ -173,6 +175,11 @@ bool node_add_array(struct graph *graph, gbx_value *node);
 bool node_add_buffer(struct graph *graph, gbx_value *node, uint64_t len);
 /* Bytes that node_add_buffer() takes of the graph. */
 size_t buffer_room(uint64_t len);
+static inline bool
+is_buffer(const gbx_value *node)
+{
+    return node->kind == GBX_ARRAY_BUFFER || node->kind == GBX_SHARED_ARRAY_BUFFER;
+}
 /* A buffer of `len` bytes at `p`, in what `held` holds; that reference is taken, on failure too. */
 bool node_add_held(
     struct graph *graph, gbx_value *node, struct bytes *held, uint8_t *p, uint64_t len);

@@ -262,7 +262,7 @@ gbx_value_new_resizable_array_buffer(const void *bytes, size_t len, uint64_t max
 static gbx_value *
 drop_buffer(gbx_value *buffer)
 {
-    if (buffer != NULL && graph_of(buffer)->weight == 0 && buffer->kind == GBX_ARRAY_BUFFER)
+    if (buffer != NULL && graph_of(buffer)->weight == 0 && is_buffer(buffer))
         gbx_value_free(buffer);
     return NULL;
 }
@@ -271,7 +271,7 @@ static gbx_value *
 new_view(gbx_value_kind kind, gbx_element_type type, gbx_value *buffer, uint64_t offset,
     uint64_t length)
 {
-    if (buffer == NULL || buffer->kind != GBX_ARRAY_BUFFER || type > GBX_BIGUINT64)
+    if (buffer == NULL || !is_buffer(buffer) || type > GBX_BIGUINT64)
         return drop_buffer(buffer);
     uint64_t size = kind == GBX_DATA_VIEW ? 1 : element_size(type);
     uint64_t room = buffer->buffer->len;

@@ -173,6 +173,8 @@ compare_objects(struct comparison *c, const gbx_value *a, const gbx_value *b)
         return compare_entries(c, a, b);
     case GBX_ARRAY_BUFFER:
         return same_buffer(a->buffer, b->buffer);
+    case GBX_SHARED_ARRAY_BUFFER:
+        return a->buffer->shared == b->buffer->shared;
     case GBX_REFERENCE:
     case GBX_FUNCTION:
     case GBX_EXTERNAL_COPY:
@@ -263,7 +265,9 @@ get_pointer(void *data, struct span *rest, struct held **out_held, const char **
 gbx_status
 gbx_value_copy(const gbx_value *value, gbx_value **out_value)
 {
-    static const struct clone_host pointers = { put_pointer, get_pointer, NULL, true };
+    static const struct clone_host pointers = {
+        .put = put_pointer, .get = get_pointer, .whole_errors = true
+    };
     static const struct clone_limits limits = { .host = &pointers };
     struct buf bytes = { .max = VALUE_BYTES_MAX };
 

@@ -158,7 +158,7 @@ element_number(gbx_element_type type, const uint8_t *p)
 gbx_status
 gbx_value_get_bytes(const gbx_value *value, const void **out_bytes, size_t *out_len)
 {
-    if (is_one_of(value, GBX_ARRAY_BUFFER, GBX_ARRAY_BUFFER)) {
+    if (value != NULL && is_buffer(value)) {
         *out_bytes = value->buffer->bytes;
         *out_len = (size_t)value->buffer->len;
         return GBX_OK;

@@ -50,7 +50,7 @@ prefix_of(const gbx_value *node, char *out, size_t size)
     out[0] = '\0';
     if (node->kind == GBX_MAP || node->kind == GBX_SET || node->kind == GBX_TYPED_ARRAY)
         (void)snprintf(out, size, "%s(%zu) ", show_class(node), gbx_value_length(node));
-    else if (node->kind == GBX_ARRAY_BUFFER || node->kind == GBX_DATA_VIEW)
+    else if (is_buffer(node) || node->kind == GBX_DATA_VIEW)
         (void)snprintf(out, size, "%s ", show_class(node));
 }
 
@@ -343,6 +343,7 @@ step_items(struct show *s, struct show_frame *frame)
         step_elements(s, frame);
         break;
     case GBX_ARRAY_BUFFER:
+    case GBX_SHARED_ARRAY_BUFFER:
         step_buffer(s, frame);
         break;
     case GBX_DATA_VIEW:

@@ -56,6 +56,42 @@ open_and_close(struct world *w, gbx_error *error)
     return status;
 }
 
+static gbx_status
+share(struct world *w, gbx_error *error)
+{
+    gbx_isolate_options options = GBX_ISOLATE_OPTIONS_INIT;
+    gbx_shared *shared = NULL;
+    gbx_isolate *isolate = NULL;
+    gbx_value *value = NULL, *back = NULL;
+    gbx_status status = gbx_shared_open(4096, &shared, error);
+
+    options.shared = &shared;
+    options.shared_count = 1;
+    if (status == GBX_OK)
+        status = gbx_isolate_open(w->runtime, &options, &isolate, error);
+    if (status == GBX_OK) {
+        value = gbx_value_new_shared(shared);
+        status = reported(value != NULL ? GBX_OK : GBX_ENOMEM, error);
+    }
+    if (status == GBX_OK)
+        status = ended(gbx_context_set(gbx_isolate_context(isolate), "x", value), NULL, error);
+    if (status == GBX_OK)
+        status = gbx_eval(
+            gbx_isolate_context(isolate), "[x, new Uint8Array(x)]", NULL, &back, error);
+    if (status == GBX_OK)
+        cr_assert_eq(gbx_value_get_shared(gbx_value_at(back, 0)), shared);
+    gbx_value_free(back);
+    gbx_value_free(value);
+    gbx_isolate_close(isolate);
+    gbx_shared_close(shared);
+    return status;
+}
+
+CleanTest(faults, in_shared_memory)
+{
+    inject(share, ALL, true);
+}
+
 CleanTest(faults, memory_for_a_runtime)
 {
     inject(open_and_close, MEMORY, false);
