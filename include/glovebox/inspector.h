@@ -62,6 +62,15 @@ GBX_API void gbx_inspector_close(GBX_OWN gbx_inspector *inspector);
  */
 GBX_API uint32_t gbx_isolate_held(GBX_BORROW const gbx_isolate *isolate);
 
+/**
+ * Has the next call that runs code wait for a debugger, as GBX_ISOLATE_WAIT has the first: for a
+ * host that runs something of its own before the guest.
+ *
+ * @return GBX_OK, GBX_EDISPOSED when the isolate is dead, GBX_ENOMEM.
+ * @threads one at a time.   @since 0.1
+ */
+GBX_API gbx_status gbx_isolate_wait(GBX_BORROW gbx_isolate *isolate);
+
 /* --- heap snapshots -------------------------------------------------------------------------
  */
 

@@ -76,15 +76,17 @@ enum flag_kind {
 };
 
 struct flag {
-    const char *name;  /* without the dashes */
+    const char *name;  /* without the dashes; NULL: the table ends */
     const char *value; /* what the help calls it; NULL: takes none */
     const char *help;
     size_t offset;     /* of its field in the command's options */
     uint64_t min, max; /* FLAG_BYTES and FLAG_TIME, inclusive */
     uint64_t initial;  /* likewise: when it is not given */
     enum flag_kind kind;
-    bool zero;   /* FLAG_BYTES and FLAG_TIME: 0 is fine too, and means no limit */
-    char letter; /* 0: none */
+    bool optional;           /* its value is, and comes behind = only; without it "" */
+    bool zero;               /* FLAG_BYTES and FLAG_TIME: 0 is fine too, and means no limit */
+    char letter;             /* 0: none */
+    const struct flag *more; /* of a table's end: where it goes on */
 };
 
 struct list {
@@ -98,9 +100,12 @@ struct command {
     const char *summary;               /* one line, for the list of commands */
     const char *about;                 /* paragraphs */
     const char *examples;              /* lines */
-    const struct flag *flags;          /* the last one has no name */
+    const struct flag *flags;          /* see flag_after() */
     int (*run)(int argc, char **argv); /* argv[0] is the command's name */
 };
+
+/* The flag behind another; NULL: that was the last. */
+const struct flag *flag_after(const struct flag *flag);
 
 enum {
     OPTIONS_GO_ON = -1
@@ -128,6 +133,7 @@ void help_command(const struct command *command);
 
 extern const struct command *const commands[]; /* the last is NULL */
 extern const struct command command_run;
+extern const struct command command_inspect;
 extern const struct command command_doctor;
 extern const struct command command_heap;
 

@@ -8,7 +8,8 @@
 
 #define FIELD(name) offsetof(struct run_options, name)
 
-static const struct flag flags[] = {
+/* Those of run and of inspect. */
+static const struct flag common[] = {
     { .name = "eval",
         .letter = 'e',
         .kind = FLAG_TEXT,
@@ -129,6 +130,35 @@ static const struct flag flags[] = {
     { .name = NULL },
 };
 
+static const struct flag run_flags[] = {
+    { .name = "inspect",
+        .kind = FLAG_TEXT,
+        .value = "[HOST:]PORT",
+        .optional = true,
+        .offset = FIELD(inspect),
+        .help =
+            "let Chrome DevTools and other debuggers in, on a port of this machine; 9229 if it "
+            "is free and no other is given" },
+    { .name = "inspect-brk",
+        .kind = FLAG_TEXT,
+        .value = "[HOST:]PORT",
+        .optional = true,
+        .offset = FIELD(inspect_brk),
+        .help =
+            "the same, and the program begins when a debugger is there, paused at its first "
+            "line" },
+    { .name = NULL, .more = common },
+};
+
+static const struct flag inspect_flags[] = {
+    { .name = "port",
+        .kind = FLAG_TEXT,
+        .value = "[HOST:]PORT",
+        .offset = FIELD(inspect_brk),
+        .help = "for the debugger; 9229 if it is free and no other is given" },
+    { .name = NULL, .more = common },
+};
+
 uint32_t
 run_require(const char *name)
 {
@@ -143,22 +173,32 @@ run_require(const char *name)
 }
 
 static int
-check_usage(const struct run_options *o, const char *file)
+check_usage(const struct run_options *o, const char *command, const char *file)
 {
+    const char *port = o->inspect != NULL ? o->inspect : o->inspect_brk;
+    char host[INSPECT_HOST_BYTES];
+
     if (o->eval == NULL && file == NULL)
         return complain(
-            OUTCOME_USAGE, "run: which file? - is standard input, -e CODE runs code");
-    if (run_require(o->require) > GBX_REQUIRE_NONE)
+            OUTCOME_USAGE, "%s: which file? - is standard input, -e CODE runs code", command);
+    if (o->inspect != NULL && o->inspect_brk != NULL)
         return complain(
-            OUTCOME_USAGE, "run: --require %s: expected strict, full or none", o->require);
+            OUTCOME_USAGE, "run: --inspect and --inspect-brk: expected one of them");
+    if (port != NULL && !run_inspect_read(port, host, &(gbx_devtools_options){ 0 }))
+        return complain(OUTCOME_USAGE,
+            "%s: %s: expected a port, a host, or host:port, such as 9229 or [::1]:9229",
+            command, port);
+    if (run_require(o->require) > GBX_REQUIRE_NONE)
+        return complain(OUTCOME_USAGE, "%s: --require %s: expected strict, full or none",
+            command, o->require);
     if (o->print && o->json)
         return complain(
-            OUTCOME_USAGE, "run: --print and --json: one of them can have the output");
+            OUTCOME_USAGE, "%s: --print and --json: one of them can have the output", command);
     if (o->attached && o->background)
         return complain(
-            OUTCOME_USAGE, "run: --attached and --background: expected one of them");
+            OUTCOME_USAGE, "%s: --attached and --background: expected one of them", command);
     if ((o->attached || o->background) && o->snapshot == NULL)
-        return complain(OUTCOME_USAGE, "run: --%s goes with --heap-snapshot FILE",
+        return complain(OUTCOME_USAGE, "%s: --%s goes with --heap-snapshot FILE", command,
             o->attached ? "attached" : "background");
     return OUTCOME_OK;
 }
@@ -183,15 +223,19 @@ show_result(struct run *run)
 }
 
 static int
-run_main(int argc, char **argv)
+program_main(const struct command *command, int argc, char **argv)
 {
-    struct run run = { .error = GBX_ERROR_INIT };
+    struct run run = { .error = GBX_ERROR_INIT, .command = command };
     int rest = 0;
-    int outcome = options_parse(&command_run, argc, argv, &run.options, &rest);
+    int outcome = options_parse(command, argc, argv, &run.options, &rest);
+
+    if (command == &command_inspect && run.options.inspect_brk == NULL)
+        run.options.inspect_brk = "";
 
     const char *file = run.options.eval == NULL && rest < argc ? argv[rest++] : NULL;
     signals_start();
-    if (outcome == OPTIONS_GO_ON && (outcome = check_usage(&run.options, file)) == OUTCOME_OK) {
+    if (outcome == OPTIONS_GO_ON &&
+        (outcome = check_usage(&run.options, command->name, file)) == OUTCOME_OK) {
         run.arguments = (const char *const *)argv + rest;
         run.argument_count = (size_t)(argc - rest);
         run.outcome = run_read_inputs(&run, file);
@@ -212,6 +256,18 @@ run_main(int argc, char **argv)
     return outcome;
 }
 
+static int
+run_main(int argc, char **argv)
+{
+    return program_main(&command_run, argc, argv);
+}
+
+static int
+inspect_main(int argc, char **argv)
+{
+    return program_main(&command_inspect, argc, argv);
+}
+
 const struct command command_run = {
     .name = "run",
     .usage = "[FLAGS] FILE [ARGS...]\n[FLAGS] -e CODE [ARGS...]\n[FLAGS] - [ARGS...]",
@@ -230,6 +286,28 @@ const struct command command_run = {
                 "glovebox run -p --set page=@README.md -e 'page.split(/\\s+/).length'\n"
                 "glovebox run --root . program.mjs\n"
                 "glovebox run --heap-snapshot out.heapsnapshot program.js",
-    .flags = flags,
+    .flags = run_flags,
     .run = run_main,
+};
+
+const struct command command_inspect = {
+    .name = "inspect",
+    .usage = "[FLAGS] FILE [ARGS...]\n[FLAGS] -e CODE [ARGS...]",
+    .summary = "runs a program under a debugger, paused at its first line",
+    .about =
+        "Runs a program as glovebox run does, and lets Chrome DevTools, node inspect, editors "
+        "and "
+        "other clients of their protocol look inside. It waits until one is there, and stops "
+        "at the "
+        "program's first line. Its clocks rest while it is paused. What it prints goes to the "
+        "debugger, too. When it has ended, the debugger may go on looking; Ctrl-C ends all.\n"
+        "The address that is printed is for Chrome's address bar; chrome://inspect finds port "
+        "9229 "
+        "by itself. Whoever has it has power over the program, and nobody else: it cannot be "
+        "guessed, and no web page and no other user of this machine is let in.",
+    .examples = "glovebox inspect program.js one two\n"
+                "glovebox inspect --port 9300 --root . program.mjs\n"
+                "node inspect 127.0.0.1:9229",
+    .flags = inspect_flags,
+    .run = inspect_main,
 };

@@ -74,8 +74,8 @@ show_flag(const struct flag *f)
         buf_printf(&left, "  -%c, ", f->letter);
     else
         buf_text(&left, "      ");
-    buf_printf(&left, "--%s%s%s", f->name, f->value != NULL ? " " : "",
-        f->value != NULL ? f->value : "");
+    buf_printf(&left, f->optional ? "--%s[=%s%s]" : "--%s%s%s", f->name,
+        f->value != NULL && !f->optional ? " " : "", f->value != NULL ? f->value : "");
     buf_text(&right, f->help);
     range_append(f, &right);
     buf_byte(&right, '\0');
@@ -120,11 +120,11 @@ help_command(const struct command *command)
     out_text(out(), "\n");
     out_filled(command->about, 0, 0);
     out_text(out(), "\nFlags:\n");
-    for (const struct flag *f = command->flags; f->name != NULL; f++)
+    for (const struct flag *f = command->flags; f != NULL; f = flag_after(f))
         show_flag(f);
     out_text(out(), "\nExamples:\n");
     show_lines("  ", "", command->examples);
-    if (command == &command_run)
+    if (command == &command_run || command == &command_inspect)
         show_outcomes();
 }
 

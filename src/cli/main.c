@@ -6,7 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-const struct command *const commands[] = { &command_run, &command_heap, &command_doctor, NULL };
+const struct command *const commands[] = { &command_run, &command_inspect, &command_heap,
+    &command_doctor, NULL };
 
 static const struct command *
 command_find(const char *name)

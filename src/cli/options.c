@@ -81,10 +81,16 @@ list_add(struct list *list, const char *item)
     return OPTIONS_GO_ON;
 }
 
+const struct flag *
+flag_after(const struct flag *flag)
+{
+    return flag[1].name != NULL ? flag + 1 : flag[1].more;
+}
+
 static const struct flag *
 flag_find(const struct command *command, const char *name, size_t len)
 {
-    for (const struct flag *f = command->flags; f->name != NULL; f++)
+    for (const struct flag *f = command->flags; f != NULL; f = flag_after(f))
         if (strlen(f->name) == len && memcmp(f->name, name, len) == 0)
             return f;
     return NULL;
@@ -93,7 +99,7 @@ flag_find(const struct command *command, const char *name, size_t len)
 static const struct flag *
 flag_by_letter(const struct command *command, char letter)
 {
-    for (const struct flag *f = command->flags; f->name != NULL; f++)
+    for (const struct flag *f = command->flags; f != NULL; f = flag_after(f))
         if (f->letter == letter && letter != '\0')
             return f;
     return NULL;
@@ -107,7 +113,7 @@ unknown_flag(const struct command *command, const char *word, size_t len)
     size_t count = 0;
     const char *nearest = NULL;
 
-    for (const struct flag *f = command->flags; f->name != NULL && count < 64; f++)
+    for (const struct flag *f = command->flags; f != NULL && count < 64; f = flag_after(f))
         names[count++] = f->name;
     if (len > 3 && len - 2 <= WORD_MAX) {
         memcpy(name, word + 2, len - 2);
@@ -195,6 +201,8 @@ take_flag(const struct command *command, char **words, void *options, int *out_t
                 command->name, f->letter);
     }
     *out_taken = 1;
+    if (f->optional && value == NULL)
+        value = "";
     if (f->value != NULL && value == NULL) {
         value = words[1];
         *out_taken = 2;
@@ -211,7 +219,7 @@ options_parse(
 {
     int i = 1, taken = 1, result = OPTIONS_GO_ON;
 
-    for (const struct flag *f = command->flags; f->name != NULL; f++)
+    for (const struct flag *f = command->flags; f != NULL; f = flag_after(f))
         if (f->kind == FLAG_BYTES || f->kind == FLAG_TIME)
             memcpy((char *)options + f->offset, &f->initial, sizeof f->initial);
     while (i < argc && argv[i][0] == '-' && argv[i][1] != '\0') {

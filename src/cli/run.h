@@ -4,6 +4,13 @@
 
 #include "cli/cli.h"
 
+#include <glovebox/devtools.h>
+
+enum {
+    INSPECT_PORT = 9229, /* where chrome://inspect and editors look */
+    INSPECT_HOST_BYTES = 64
+};
+
 struct run_options {
     const char *eval; /* -e; NULL: a file */
     bool module;
@@ -13,9 +20,10 @@ struct run_options {
     bool quiet;
     bool attached;
     bool background;
-    const char *require;  /* --require; NULL: strict */
-    const char *root;     /* --root; NULL: nothing can be imported */
-    const char *snapshot; /* --heap-snapshot; NULL: none */
+    const char *require;               /* --require; NULL: strict */
+    const char *root;                  /* --root; NULL: nothing can be imported */
+    const char *snapshot;              /* --heap-snapshot; NULL: none */
+    const char *inspect, *inspect_brk; /* [HOST:]PORT, "" for the usual one; NULL: not given */
     uint64_t memory_bytes;
     uint64_t stack_bytes;
     uint64_t timeout_us;
@@ -48,13 +56,16 @@ struct run {
     struct setting *settings; /* owned; options.set.count of them */
     const char *const *arguments;
     size_t argument_count;
+    const struct command *command;
 
     gbx_runtime *runtime;
     gbx_isolate *isolate;
-    gbx_files *files;         /* of --root; NULL: none */
-    uint64_t cpu_before_us;   /* the cell's, when the first script began */
-    uint64_t started_us;      /* when the first script began; 0: not yet */
-    uint64_t console_printed; /* bytes */
+    gbx_files *files;                /* of --root; NULL: none */
+    gbx_devtools *devtools;          /* NULL: nobody can debug it */
+    uint64_t held_us, held_since_us; /* by a debugger: in all; 0: it is not held */
+    uint64_t cpu_before_us;          /* the cell's, when the first script began */
+    uint64_t started_us;             /* when the first script began; 0: not yet */
+    uint64_t console_printed;        /* bytes */
     bool console_cut;
 
     int outcome;
@@ -88,6 +99,18 @@ int run_modules_open(struct run *run);
 /* Runs a module as the file of --root that it is; NULL if it is none of them. */
 gbx_future *run_module_import(
     struct run *run, const struct source *source, const gbx_call_options *options);
+
+/* --- run_inspect.c ---------------------------------------------------------------------- */
+
+/* How the isolate must be opened for a debugger. */
+void run_inspect_options(struct run *run, gbx_isolate_options *options);
+/* Has the first script wait, if it is to; opens the server and tells its address. An outcome. */
+int run_inspect_open(struct run *run);
+/* Whoever still looks inside after the program's end may go on doing so. */
+void run_inspect_linger(struct run *run);
+/* Reads [HOST:]PORT into `options`, whose host is `host`. False: it is not of that form. */
+bool run_inspect_read(
+    const char *text, char host[INSPECT_HOST_BYTES], gbx_devtools_options *options);
 
 /* --- console.c -------------------------------------------------------------------------- */
 

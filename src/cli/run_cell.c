@@ -202,7 +202,7 @@ run_script(struct run *run, const struct source *source, bool module, bool wante
 {
     const struct run_options *o = &run->options;
     gbx_call_options options = GBX_CALL_OPTIONS_INIT;
-    uint64_t wall_before = now_us() - run->started_us;
+    uint64_t wall_before = now_us() - run->started_us - run->held_us;
     uint64_t cpu_before = o->cpu_us != 0 ? cpu_used(run) - run->cpu_before_us : 0;
 
     options.flags = GBX_AWAIT | (module ? GBX_MODULE : 0u) | (wanted ? 0u : GBX_RESULT_IGNORE);
@@ -241,6 +241,9 @@ run_scripts(struct run *run)
     const struct run_options *o = &run->options;
 
     if (!set_globals(run))
+        return;
+    run->outcome = run_inspect_open(run);
+    if (run->outcome != OUTCOME_OK)
         return;
     run->cpu_before_us = cpu_used(run);
     run->started_us = now_us();
@@ -387,6 +390,7 @@ open_cell(struct run *run)
     options.on_console = o->quiet ? NULL : console_print;
     options.on_rejection = on_rejection;
     options.data = run;
+    run_inspect_options(run, &options);
     gbx_status status = gbx_runtime_open(&runtime_options, &run->runtime, &run->error);
     if (status == GBX_OK && runtime_options.require == GBX_REQUIRE_NONE)
         warn_of_gaps(run->runtime);
@@ -410,6 +414,7 @@ run_execute(struct run *run)
         run_scripts(run);
     if (run->outcome == OUTCOME_OK && signals_caught() != 0)
         run->outcome = interrupted(&run->error);
+    run_inspect_linger(run);
     take_costs(run);
     if (run->options.snapshot != NULL && !unwanted())
         take_snapshot(run);
@@ -419,6 +424,7 @@ void
 run_close(struct run *run)
 {
     gbx_isolate_close(run->isolate);
+    gbx_devtools_close(run->devtools);
     gbx_runtime_close(run->runtime);
     gbx_files_close(run->files);
     gbx_value_free(run->thrown);

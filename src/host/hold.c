@@ -12,6 +12,15 @@ gbx_isolate_held(const gbx_isolate *isolate)
     return isolate->held;
 }
 
+gbx_status
+gbx_isolate_wait(gbx_isolate *isolate)
+{
+    isolate->options.flags |= GBX_ISOLATE_WAIT;
+    put_wait(&isolate->scratch->out, isolate_tag(isolate, 0),
+        &(struct msg_wait){ .pause_us = isolate->options.pause_limit_us });
+    return isolate_send(isolate);
+}
+
 static uint64_t
 left_us(const gbx_isolate *isolate, const gbx_future *future)
 {

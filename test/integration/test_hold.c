@@ -88,6 +88,33 @@ CleanTest(hold, the_first_line_waits_and_then_breaks)
     world_close(&w);
 }
 
+CleanTest(hold, a_host_may_run_something_of_its_own_first)
+{
+    struct held held = { .now = GBX_HOLD_NONE };
+    gbx_isolate_options options = GBX_ISOLATE_OPTIONS_INIT;
+    static struct client c;
+
+    options.on_hold = note_hold;
+    options.data = &held;
+    struct world w = world_open(&options);
+    cr_assert_eq(eval_number(w.context, "1"), 1);
+    cr_assert_eq(gbx_isolate_wait(w.isolate), GBX_OK);
+    gbx_future *second = start(w.context, "2", 0);
+    dispatch_until(w.runtime, &held.waiting);
+    client_open(&c, &w);
+    say(&c, "{\"id\":1,\"method\":\"Debugger.enable\"}");
+    say(&c, release);
+    (void)event(&c, "Debugger.paused");
+    say(&c, "{\"id\":2,\"method\":\"Debugger.resume\"}");
+    cr_assert_eq(settle_number(second), 2);
+    cr_assert_eq(eval_number(w.context, "3"), 3);
+    cr_assert_eq(held.waits, 1);
+    client_close(&c);
+    gbx_isolate_close(w.isolate);
+    w.isolate = NULL;
+    world_close(&w);
+}
+
 CleanTest(hold, who_came_first_finds_nothing_waiting)
 {
     struct held held;
