@@ -44,10 +44,11 @@ typedef struct gbx_fork_options {
  * for.
  *
  * The fork has the original's limits and its own accounts, and both live and die on their own. It
- * has the same contexts (gbx_fork_context()), the same host functions, and no references, scripts,
- * modules or loaders; what its guest has of modules goes on. Math.random() goes its own way in
- * each; what the guest has drawn or computed before is the same in both, and so are V8's hash
- * seeds.
+ * has the same contexts (gbx_fork_context()), the same host functions, the same callback for
+ * rejections, and the modules that loaders of its contexts have loaded, for gbx_import_loaded(); no
+ * references, scripts, handles of modules or loaders. What its guest has of modules goes on.
+ * Math.random() goes its own way in each; what the guest has drawn or computed before is the same
+ * in both, and so are V8's hash seeds.
  *
  * @param isolate      the original.
  * @param options      copied; NULL for all defaults.

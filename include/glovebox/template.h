@@ -18,7 +18,12 @@ enum gbx_preload_kind {
     GBX_PRELOAD_WASM = 2,
     /* A host function at the path `name`, as for gbx_context_set_function(). Each isolate says what
      * it calls, by gbx_fork_options.rebind; until then a call throws an Error. */
-    GBX_PRELOAD_FUNCTION = 3
+    GBX_PRELOAD_FUNCTION = 3,
+    /* Source text of an ES module that is imported by `name`, and so evaluated; its imports are
+     * other preloads of this kind, by their names. The isolates import them by these names, as they
+     * are then: by the loader that their own context has from the start, or by one of theirs that
+     * asks gbx_import_loaded(). */
+    GBX_PRELOAD_MODULE = 4
 };
 
 /* One thing to begin with. */

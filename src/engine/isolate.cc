@@ -404,7 +404,7 @@ engine_after_twin(uint64_t seed)
     seed_state = eng.config.seeded ? seed_next() : seed;
     references_forget();
     scripts_forget();
-    modules_forget();
+    loaders_forget();
     context_each(reseed, nullptr);
     seed_flag();
 }

@@ -54,6 +54,5 @@ v8::MaybeLocal<v8::Promise> load_module(
 v8::MaybeLocal<v8::Promise> load_import(
     v8::Local<v8::Context> context, struct span specifier, enum load_goal goal);
 void loads_forget_context(uint32_t id);
-void loaders_forget(void);
 
 #endif

@@ -109,14 +109,6 @@ modules_forget_context(uint32_t id)
     }
 }
 
-void
-modules_forget(void)
-{
-    loaders_forget();
-    while (!numbered.empty())
-        engine_module_free(numbered.begin()->first);
-}
-
 /* --- compiling ------------------------------------------------------------------------ */
 
 v8::MaybeLocal<v8::Module>

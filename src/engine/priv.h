@@ -297,7 +297,8 @@ v8::MaybeLocal<v8::Value> module_result(
 /* Answers import() and import.meta of `isolate`. */
 void module_install(v8::Isolate *isolate);
 void modules_forget_context(uint32_t id);
-void modules_forget(void);
+/* Of a twin: its host asks for what it loads. */
+void loaders_forget(void);
 
 /* --- memory.cc ------------------------------------------------------------------------ */
 

@@ -516,6 +516,8 @@ gbx_status module_options_read(
 struct gbx_context *context_find(struct gbx_isolate *isolate, uint32_t id);
 /* The module that the context keeps by that name, or NULL. */
 struct gbx_module *loading_find(const struct gbx_context *context, const char *name);
+/* Has it keep one more. False: no memory. */
+bool loading_keep(struct gbx_context *context, struct gbx_module *module);
 /* The context goes, and with it what it keeps. */
 void loading_done(struct gbx_context *context);
 /* The cell asks for a module. NULL, or why it may not. */

@@ -39,13 +39,20 @@ isolate_free(gbx_isolate *isolate)
     uint32_t id;
     struct function *function;
     gbx_context *context;
+    gbx_module *module;
     struct outgoing *o;
 
     while ((function = table_any(&isolate->functions, &id)) != NULL)
         free(table_remove(&isolate->functions, id));
-    while (
-        (context = table_any(&isolate->contexts, &id)) != NULL) /* of a fork, never asked for */
+    /* Of a fork, never asked for: contexts, and modules that a fork which failed did not keep. */
+    while ((context = table_any(&isolate->contexts, &id)) != NULL) {
+        loading_done(context);
         free(table_remove(&isolate->contexts, id));
+    }
+    if (isolate->context != NULL)
+        loading_done(isolate->context);
+    while ((module = table_any(&isolate->modules, &id)) != NULL)
+        module_free(module);
     while ((o = isolate->first_out) != NULL) {
         isolate->first_out = o->next;
         buf_done(&o->bytes);
@@ -57,8 +64,6 @@ isolate_free(gbx_isolate *isolate)
     table_done(&isolate->contexts);
     table_done(&isolate->inspectors);
     table_done(&isolate->scripts);
-    if (isolate->context != NULL)
-        loading_done(isolate->context);
     table_done(&isolate->modules);
     frame_reader_done(&isolate->reader);
     scratch_unref(isolate->scratch);

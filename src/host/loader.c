@@ -75,6 +75,15 @@ keep(struct loading *loading, gbx_module *module)
     loading->count++;
 }
 
+bool
+loading_keep(gbx_context *context, gbx_module *module)
+{
+    if (!make_room(&context->loading))
+        return false;
+    keep(&context->loading, module);
+    return true;
+}
+
 void
 loading_done(gbx_context *context)
 {

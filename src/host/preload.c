@@ -52,6 +52,43 @@ compile_wasm(gbx_context *context, const gbx_preload *preload, const gbx_call_op
     return future != NULL ? future : future_refused(&error);
 }
 
+/* Of what is preloaded, by its name. */
+static void
+find_module(gbx_import *import, void *data)
+{
+    const struct gbx_template *t = data;
+    gbx_module_options options = GBX_MODULE_OPTIONS_INIT;
+    const char *specifier = gbx_import_specifier(import);
+
+    for (size_t i = 0; i < t->count; i++) {
+        const gbx_preload *preload = &t->preloads[i];
+        if (preload->kind != GBX_PRELOAD_MODULE || strcmp(preload->name, specifier) != 0)
+            continue;
+        options.name = preload->name;
+        gbx_import_source(import, preload->data, preload->len, &options);
+        return;
+    }
+    gbx_import_fail(import, "Error", "no module of this name is preloaded");
+}
+
+/* In an isolate of the template, until it has a loader of its own. */
+static void
+find_loaded(gbx_import *import, void *data)
+{
+    (void)data;
+    if (gbx_import_loaded(import, gbx_import_specifier(import)) == 0)
+        gbx_import_fail(import, "Error", "no module of this name is preloaded");
+}
+
+static bool
+has_modules(const struct gbx_template *t)
+{
+    for (size_t i = 0; i < t->count; i++)
+        if (t->preloads[i].kind == GBX_PRELOAD_MODULE)
+            return true;
+    return false;
+}
+
 static gbx_future *
 start(gbx_context *context, const gbx_preload *preload, const gbx_call_options *options)
 {
@@ -64,6 +101,8 @@ start(gbx_context *context, const gbx_preload *preload, const gbx_call_options *
         return gbx_context_eval(context, preload->data, preload->len, &o);
     case GBX_PRELOAD_WASM:
         return compile_wasm(context, preload, &o);
+    case GBX_PRELOAD_MODULE:
+        return gbx_context_import(context, preload->name, &o);
     default:
         return gbx_context_set_function(context, preload->name, unbound, NULL);
     }
@@ -116,6 +155,8 @@ warm_up(struct gbx_template *t, gbx_error *error)
     if (cell_cannot_fork(t->isolate->cell))
         status = fail(error, GBX_EUNSUPPORTED,
             "no template: this kernel has no seccomp user notification (before 5.9)");
+    if (status == GBX_OK && has_modules(t))
+        (void)gbx_context_set_loader(t->isolate->context, find_module, t);
     for (size_t i = 0; i < t->count && status == GBX_OK; i++)
         status = run(t, i, until, error);
     if (status == GBX_OK && t->count > 0)
@@ -135,7 +176,7 @@ check_preload(const gbx_preload *preload, size_t index, gbx_error *error)
     bool function = preload->kind == GBX_PRELOAD_FUNCTION;
     bool named = preload->name != NULL && preload->name[0] != '\0';
 
-    if (preload->kind < GBX_PRELOAD_SCRIPT || preload->kind > GBX_PRELOAD_FUNCTION)
+    if (preload->kind < GBX_PRELOAD_SCRIPT || preload->kind > GBX_PRELOAD_MODULE)
         return fail(
             error, GBX_EUNSUPPORTED, "preload %zu: unknown kind %u", index, preload->kind);
     if (preload->reserved != 0 || (!named && preload->kind != GBX_PRELOAD_SCRIPT) ||
@@ -293,6 +334,8 @@ gbx_template_isolate(gbx_template *template, const gbx_fork_options *options,
         if (template->isolate->cell != NULL && status != GBX_ELOST)
             break;
     }
+    if (status == GBX_OK && has_modules(template))
+        (void)gbx_context_set_loader((*out_isolate)->context, find_loaded, NULL);
     if (status != GBX_OK)
         error_copy(error, &mine);
     return status;

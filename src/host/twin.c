@@ -236,6 +236,62 @@ copy_context(const void *entry, void *data)
     return context;
 }
 
+/* All are kept at first, which counts no reference. */
+static void *
+copy_module(const void *entry, void *data)
+{
+    const struct binding *binding = data;
+    gbx_module *module = malloc(sizeof *module);
+    char *name = strdup(((const gbx_module *)entry)->name);
+
+    if (module == NULL || name == NULL) {
+        free(module);
+        free(name);
+        return NULL;
+    }
+    *module = *(const gbx_module *)entry;
+    module->isolate = binding->isolate;
+    module->kept = true;
+    module->name = name;
+    return module;
+}
+
+/* The modules that the original's contexts keep; its handles are no business of the twin's, but
+ * their numbers stay taken. */
+static bool
+copy_modules(gbx_isolate *isolate, const gbx_isolate *original, const struct binding *binding)
+{
+    uint32_t cursor = 0, id;
+    gbx_module *module;
+
+    if (!table_copy(&isolate->modules, &original->modules, copy_module, (void *)binding))
+        return false;
+    while ((module = table_next(&isolate->modules, &cursor, &id)) != NULL) {
+        const gbx_module *like = table_get(&original->modules, id);
+        gbx_context *context = context_find(isolate, module->context);
+        if (!like->kept || context == NULL)
+            module_free(module);
+        else if (!loading_keep(context, module))
+            return false;
+    }
+    return true;
+}
+
+static void
+close_handles(gbx_isolate *isolate, const gbx_isolate *original)
+{
+    uint32_t cursor = 0, id;
+    const gbx_module *module;
+
+    while (isolate->cell != NULL &&
+           (module = table_next(&original->modules, &cursor, &id)) != NULL)
+        if (!module->kept) {
+            put_module_close(&isolate->scratch->out, isolate_tag(isolate, 0),
+                &(struct msg_module_close){ .module = id });
+            isolate_tell(isolate);
+        }
+}
+
 static gbx_isolate *
 isolate_like(gbx_isolate *original, const gbx_fork_options *options)
 {
@@ -256,7 +312,8 @@ isolate_like(gbx_isolate *original, const gbx_fork_options *options)
         return NULL;
     struct binding binding = { isolate, options };
     if (table_copy(&isolate->functions, &original->functions, bind_function, &binding) &&
-        table_copy(&isolate->contexts, &original->contexts, copy_context, &binding))
+        table_copy(&isolate->contexts, &original->contexts, copy_context, &binding) &&
+        copy_modules(isolate, original, &binding))
         return isolate;
     isolate_unref(isolate);
     return NULL;
@@ -306,11 +363,13 @@ fork_into(gbx_isolate *isolate, gbx_isolate *clone, gbx_error *error)
         return error == NULL ? GBX_ESYS : error->status;
     gbx_status status = fork_cell(isolate, &twin, error);
     fd_close(&twin.memory);
-    if (status == GBX_OK)
-        isolate_begin(clone, runtime, twin.cell);
-    else
+    if (status != GBX_OK) {
         cell_free(twin.cell);
-    return status;
+        return status;
+    }
+    isolate_begin(clone, runtime, twin.cell);
+    close_handles(clone, isolate);
+    return GBX_OK;
 }
 
 gbx_status

@@ -53,6 +53,7 @@ templates(struct world *w, gbx_error *error)
         { .kind = GBX_PRELOAD_SCRIPT, .name = "a.js", .data = "let n = 40", .len = 10 },
         { .kind = GBX_PRELOAD_WASM, .name = "m", .data = wasm, .len = sizeof wasm },
         { .kind = GBX_PRELOAD_FUNCTION, .name = "two" },
+        { .kind = GBX_PRELOAD_MODULE, .name = "mod", .data = "globalThis.mod = 0", .len = 18 },
     };
     gbx_template_options options = GBX_TEMPLATE_OPTIONS_INIT;
     gbx_isolate_options isolate_options = GBX_ISOLATE_OPTIONS_INIT;
@@ -64,14 +65,14 @@ templates(struct world *w, gbx_error *error)
     isolate_options.time_zone = "Europe/Berlin";
     options.isolate = &isolate_options;
     options.preloads = preloads;
-    options.count = 3;
+    options.count = 4;
     fork_options.rebind = bind;
     gbx_status status = gbx_template_open(w->runtime, &options, &template, error);
     if (status == GBX_OK)
         status = gbx_template_isolate(template, &fork_options, &isolate, error);
     if (status == GBX_OK)
         status = expect_42(
-            isolate, "n + two() + new WebAssembly.Instance(m).exports.f() - 42", error);
+            isolate, "n + mod + two() + new WebAssembly.Instance(m).exports.f() - 42", error);
     gbx_template_close(template);
     return status;
 }

@@ -173,7 +173,8 @@ CleanTest(template, refuses_what_it_cannot_be_made_of)
     const gbx_preload wrong[] = { { .kind = 0, .data = "", .name = "x" },
         { .kind = 9, .data = "", .name = "x" }, { .kind = GBX_PRELOAD_SCRIPT },
         { .kind = GBX_PRELOAD_WASM, .data = wasm, .len = sizeof wasm },
-        { .kind = GBX_PRELOAD_FUNCTION }, { .kind = GBX_PRELOAD_FUNCTION, .name = "" } };
+        { .kind = GBX_PRELOAD_FUNCTION }, { .kind = GBX_PRELOAD_MODULE, .data = "" },
+        { .kind = GBX_PRELOAD_FUNCTION, .name = "" } };
     gbx_template *t = NULL;
 
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
@@ -181,6 +182,20 @@ CleanTest(template, refuses_what_it_cannot_be_made_of)
         options.count = 1;
         cr_assert_eq(gbx_template_open(runtime, &options, &t, NULL),
             i < 2 ? GBX_EUNSUPPORTED : GBX_EINVAL, "%zu", i);
+    }
+    static char long_name[4200];
+    memset(long_name, 'x', sizeof long_name - 1);
+    const struct {
+        gbx_preload preload;
+        gbx_status status;
+    } more[] = { { { .kind = GBX_PRELOAD_SCRIPT, .data = "", .len = (256u << 20) + 1 },
+                     GBX_ETOOBIG },
+        { { .kind = GBX_PRELOAD_SCRIPT, .data = "", .name = long_name }, GBX_EINVAL },
+        { { .kind = GBX_PRELOAD_SCRIPT, .data = "", .reserved = 1 }, GBX_EINVAL },
+        { { .kind = GBX_PRELOAD_FUNCTION, .name = "f", .data = "x", .len = 1 }, GBX_EINVAL } };
+    for (size_t i = 0; i < sizeof more / sizeof more[0]; i++) {
+        options.preloads = &more[i].preload;
+        cr_assert_eq(gbx_template_open(runtime, &options, &t, NULL), more[i].status, "%zu", i);
     }
     options.preloads = NULL;
     cr_assert_eq(gbx_template_open(runtime, &options, &t, NULL), GBX_EINVAL);
@@ -193,6 +208,106 @@ CleanTest(template, refuses_what_it_cannot_be_made_of)
     cr_assert_eq(gbx_template_open(runtime, &options, &t, NULL), GBX_EINVAL);
     cr_assert_null(t);
     gbx_template_close(NULL);
+    gbx_runtime_close(runtime);
+}
+
+/* --- modules -------------------------------------------------------------------------------- */
+
+static gbx_preload
+module(const char *name, const char *source)
+{
+    return (gbx_preload){
+        .kind = GBX_PRELOAD_MODULE, .name = name, .data = source, .len = strlen(source)
+    };
+}
+
+static const char counter[] = "import { start } from 'start'; await null; let n = start;"
+                              "globalThis.evaluated = (globalThis.evaluated || 0) + 1;"
+                              "export const up = () => ++n;";
+
+static void
+load_own(gbx_import *import, void *data)
+{
+    static const char source[] = "export { up } from 'counter'; export const own = 7";
+    gbx_module_options options = GBX_MODULE_OPTIONS_INIT;
+
+    (void)data;
+    options.name = "own";
+    if (strcmp(gbx_import_specifier(import), "own") == 0)
+        gbx_import_source(import, source, sizeof source - 1, &options);
+    else if (gbx_import_loaded(import, gbx_import_specifier(import)) == 0)
+        gbx_import_fail(import, "Error", "not here");
+}
+
+static double
+await_number(gbx_isolate *isolate, const char *source)
+{
+    return settle_number(start(gbx_isolate_context(isolate), source, GBX_AWAIT));
+}
+
+CleanTest(template, has_its_modules_evaluated)
+{
+    /* The first imports the second, which is evaluated before its own turn. */
+    const gbx_preload preloads[] = { module("counter", counter),
+        module("start", "export const start = 40") };
+    gbx_template_options options = GBX_TEMPLATE_OPTIONS_INIT;
+    gbx_runtime *runtime = runtime_open();
+    gbx_error error = GBX_ERROR_INIT;
+
+    options.preloads = preloads;
+    options.count = 2;
+    gbx_template *t = template_open(runtime, &options);
+    for (int i = 0; i < 2; i++) {
+        gbx_isolate *isolate = isolate_of(t, NULL);
+        gbx_context *context = gbx_isolate_context(isolate);
+        cr_assert_eq(await_number(isolate, "import('counter').then(m => m.up())"), 41);
+        cr_assert_eq(await_number(isolate, "import('counter').then(m => m.up())"), 42);
+        cr_assert_eq(eval_number(context, "evaluated"), 1);
+        expect_failure(context, "import('other')", GBX_ECLONE, &error);
+        settle(gbx_context_import(context, "other", NULL), GBX_EHOST);
+        cr_assert_eq(gbx_context_set_loader(context, load_own, NULL), GBX_OK);
+        cr_assert_eq(
+            await_number(isolate, "import('own').then(m => m.up() * 100 + m.own)"), 4307);
+        cr_assert_eq(eval_number(context, "7"), 7); /* what the imports left open is done */
+        gbx_isolate *fork = NULL;                   /* has its own module, too, and no loader */
+        cr_assert_eq(gbx_isolate_fork(isolate, NULL, &fork, &error), GBX_OK);
+        settle(gbx_context_import(gbx_isolate_context(fork), "own", NULL), GBX_ETHROW);
+        cr_assert_eq(gbx_context_set_loader(gbx_isolate_context(fork), load_own, NULL), GBX_OK);
+        gbx_isolate_close(isolate);
+        cr_assert_eq(await_number(fork, "import('own').then(m => m.up())"), 44);
+        gbx_isolate_close(fork);
+    }
+    gbx_template_close(t);
+    gbx_runtime_close(runtime);
+}
+
+CleanTest(template, of_modules_that_fail_is_none)
+{
+    const gbx_preload throws[] = { module("m", "throw new Error('on purpose')") };
+    const gbx_preload lacks[] = { module("m", "import 'n'") };
+    const gbx_preload mistaken[] = { module("m", "export export") };
+    const gbx_preload waits[] = { module("m", "await new Promise(() => {})") };
+    const struct {
+        const gbx_preload *preload;
+        gbx_status status;
+        const char *why;
+    } bad[] = { { throws, GBX_ETHROW, "on purpose" },
+        { lacks, GBX_EHOST, "no module of this name" },
+        { mistaken, GBX_ETHROW, "preload 0 (m)" }, { waits, GBX_ETIMEOUT, "preload 0 (m)" } };
+    gbx_template_options options = GBX_TEMPLATE_OPTIONS_INIT;
+    gbx_runtime *runtime = runtime_open();
+
+    options.count = 1;
+    options.timeout_us = 3000000;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        gbx_error error = GBX_ERROR_INIT;
+        gbx_template *t = NULL;
+        options.preloads = bad[i].preload;
+        cr_assert_eq(gbx_template_open(runtime, &options, &t, &error), bad[i].status, "%zu: %s",
+            i, error.message);
+        cr_assert_not_null(strstr(error.message, bad[i].why), "%s", error.message);
+        cr_assert_null(t);
+    }
     gbx_runtime_close(runtime);
 }
 
