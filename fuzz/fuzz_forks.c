@@ -155,6 +155,7 @@ granted(void)
 
     if (question.notif.data.nr == SYS_setsid) {
         GBX_CHECK(question.of_session && model.twin_forked && !model.adopted);
+        GBX_CHECK(!question.of_cell);
         GBX_CHECK(model.handed == 2 && question.refuses_fd == 0);
         model.adopted = true;
         model.threads++;

@@ -266,6 +266,8 @@ const forks_as_asked = [...asks_to('twin', CELL), ...answers('well')];
 
 const forks = {
   twin: [...fork_into(0), ...forks_as_asked, ...becomes, ...asks_to('thread', TWIN), ...hears],
+  twin_forks_twice: [...fork_into(0), ...asks_to('twin', CELL), ...asks_to('twin', CELL), ...answers('well'), ...becomes],
+  twin_is_cell: [...fork_into(0), ...forks_as_asked, ...asks_to('session', CELL, IN_SESSION), ...packet('FORKED', TWIN)],
   twin_asks_first: [...fork_into(0), ...asks_to('twin', CELL), ...asks_to('session', TWIN, IN_SESSION), ...answers('well'), ...packet('FORKED', TWIN)],
   twins: [...fork_into(0), ...forks_as_asked, ...becomes, ...fork_into(1), ...forks_as_asked, ...becomes, ...ends_noticed],
   twin_twice: [...fork_into(0), ...forks_as_asked, ...becomes, ...asks_to('session', TWIN, IN_SESSION), ...hears],
@@ -295,7 +297,7 @@ const forks = {
   snapshot_unreadable: [...take_snapshot(), ...unreadable(1), ...asks_to('snapshot', CELL), ...hears, ...unreadable(0), ...asks_to('snapshot', CELL), ...hears],
   snapshot: [...take_snapshot(), ...asks_to('snapshot', CELL), ...hears, ...packet('MEMORY', CELL), ...answers('forked'), ...hears, ...answers('well'), ...hears],
   snapshot_attached: [...packet('MEMORY', CELL), ...take_snapshot(1), ...asks_to('snapshot', CELL), ...hears],
-  snapshot_twice: [...take_snapshot(), ...asks_to('snapshot', CELL), ...hears, ...asks_to('snapshot', CELL), ...hears],
+  snapshot_twice: [...take_snapshot(), ...asks_to('snapshot', CELL), ...hears, ...packet('MEMORY', CELL), ...asks_to('snapshot', CELL), ...hears],
   snapshot_by_stranger: [...take_snapshot(), ...asks_to('snapshot', STRANGER, IN_SESSION), ...hears],
   snapshot_without_template: [...take_snapshot(), ...asks_to('snapshot', CELL), ...template_ends, ...hears],
   stranger: [...asks_to('nothing', STRANGER), ...hears, ...asks_to('session', STRANGER), ...hears, ...asks_to('thread', STRANGER, REUSED), ...hears],

@@ -101,7 +101,7 @@ CleanTest(files, in_memory_import_each_other)
 CleanTest(files, have_names_that_specifiers_lead_to)
 {
     static const char *const bad[] = { "", "/a.mjs", "./a.mjs", "a//b.mjs", "a/", "../a.mjs",
-        "a/../b.mjs", "a?.mjs", "a#.mjs", "a%20.mjs", "a\\b.mjs" };
+        "a/../b.mjs", "a?.mjs", "a#.mjs", "a%20.mjs", "a\\b.mjs", "a.mjs/.", "a/./b.mjs" };
     char long_name[5000];
     gbx_files *files = files_open(NULL);
 
@@ -111,6 +111,37 @@ CleanTest(files, have_names_that_specifiers_lead_to)
     long_name[sizeof long_name - 1] = '\0';
     cr_assert_eq(gbx_files_add(files, long_name, "", 0), GBX_EINVAL);
     gbx_files_close(files);
+}
+
+/* A folder and what is imported from it are each short enough, and together as long as may be, or
+ * longer. */
+CleanTest(files, have_names_of_4096_bytes_at_most)
+{
+    enum {
+        FOLDER = 3000,
+        MOST = 4096
+    };
+    static char name[MOST + 16], importer[MOST], source[2 * MOST];
+
+    for (int over = 0; over < 9; over++) {
+        gbx_files *files = files_open(NULL);
+        struct world w = world_with(files);
+        memset(name, 'f', sizeof name);
+        memcpy(name + FOLDER, "/", 1);
+        memcpy(name + MOST + over - 4, ".mjs", 5);
+        cr_assert_eq(gbx_files_add(files, name, "export const n = 1", 18),
+            over == 0 ? GBX_OK : GBX_EINVAL);
+        (void)snprintf(importer, sizeof importer, "%.*s/m.mjs", FOLDER, name);
+        (void)snprintf(source, sizeof source, "export { n } from './%s'", name + FOLDER + 1);
+        add(files, importer, source);
+        (void)snprintf(source, sizeof source, "/%s", importer);
+        if (over == 0)
+            imports_number(&w, source, 1);
+        else
+            settle(gbx_context_import(w.context, source, NULL), GBX_EHOST);
+        world_close(&w);
+        gbx_files_close(files);
+    }
 }
 
 CleanTest(files, are_refused_with_the_reason)

@@ -306,6 +306,15 @@ CleanTest(module, refuses_options_that_it_does_not_know)
     options.flags = GBX_AWAIT;
     settle(gbx_module_compile(w.context, "", 0, &options, &module), GBX_EUNSUPPORTED);
     options = (gbx_module_options)GBX_MODULE_OPTIONS_INIT;
+    options.reserved = 1;
+    settle(gbx_module_compile(w.context, "", 0, &options, &module), GBX_EUNSUPPORTED);
+    options = (gbx_module_options)GBX_MODULE_OPTIONS_INIT;
+    char name[4200];
+    memset(name, 'x', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    options.name = name;
+    settle(gbx_module_compile(w.context, "", 0, &options, &module), GBX_EINVAL);
+    options = (gbx_module_options)GBX_MODULE_OPTIONS_INIT;
     options.meta = number;
     settle(gbx_module_compile(w.context, "", 0, &options, &module), GBX_EINVAL);
     options = (gbx_module_options)GBX_MODULE_OPTIONS_INIT;

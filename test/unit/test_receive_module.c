@@ -181,6 +181,14 @@ Test(receive_module, texts_are_names)
     refuses_texts(span_text("jsonp"), span_text("a"));
     refuses_texts(span_of(NULL, 0), span_of("a\0b", 3));
     refuses_texts(span_of(NULL, 0), span_of(text, sizeof text));
+    fake_cell_close(&f);
+    fake_cell_open(&f, NULL, FAKE_PROCESS);
+    set_loader(keep);
+    put_resolve(&f.out, tag(1),
+        &(struct msg_resolve){
+            .context = 1, .specifier = span_text("a"), .referrer = span_of("b\0c", 3) });
+    fake_cell_say(&f);
+    condemned(&f, "an import whose texts are none");
     cr_assert_eq(calls, 0);
     fake_cell_close(&f);
     fake_cell_open(&f, NULL, FAKE_PROCESS);
@@ -288,4 +296,17 @@ Test(receive_module, a_loader_may_close_the_isolate)
     isolate_unref(isolate);
     cr_assert_eq(calls, 1);
     cr_assert_null(f.isolate);
+}
+
+/* The cell has ended: nobody waits for the answer, and no loader is bothered. */
+Test(receive_module, an_import_of_a_dead_cell_reaches_no_loader)
+{
+    set_loader(keep);
+    put_resolve(&f.out, tag(1),
+        &(struct msg_resolve){ .context = 1, .specifier = span_text("./a.mjs") });
+    cr_assert_eq(fake_cell_write(&f, buf_span(&f.out)), f.out.len);
+    buf_clear(&f.out);
+    isolate_ended(f.isolate);
+    cr_assert_not_null(gbx_isolate_death(f.isolate));
+    cr_assert_eq(calls, 0);
 }

@@ -100,9 +100,9 @@ Test(receive_rejection, by_the_thousand_is_cut)
     enum {
         SAID = 5 * REJECTIONS_PER_SPAN
     };
+    say(&(struct msg_rejection){ .omitted = 1 });
     uint64_t began = f.isolate->rejections.since_us;
-
-    for (uint32_t i = 0; i < SAID; i++)
+    for (uint32_t i = 1; i < SAID; i++)
         say(&(struct msg_rejection){ .omitted = UINT64_MAX });
     still_trusted(&f);
     /* As many for each span that has begun; how long this takes nobody knows. */
@@ -117,4 +117,33 @@ Test(receive_rejection, that_nobody_asked_for_is_refused)
     f.isolate->options.on_rejection = NULL;
     say(&(struct msg_rejection){ .call = 0 });
     condemned(&f, "a rejection that was not asked for");
+}
+
+static void
+close_at_once(gbx_isolate *isolate, const gbx_rejection *rejection, void *data)
+{
+    (void)rejection;
+    (void)data;
+    told++;
+    f.isolate = NULL;
+    gbx_isolate_close(isolate);
+}
+
+/* What its cell had said before is told to nobody. */
+Test(receive_rejection, after_the_isolate_was_closed_is_not_told)
+{
+    gbx_isolate *isolate = f.isolate;
+
+    isolate_ref(isolate);
+    isolate->options.on_rejection = close_at_once;
+    const struct frame_tag none = { .id = 0 };
+    put_rejection(&f.out, none, &(struct msg_rejection){ .call = 0 });
+    fake_cell_write(&f, buf_span(&f.out));
+    fake_cell_write(&f, buf_span(&f.out));
+    while (isolate->cell != NULL && isolate_service(isolate))
+        ;
+    cr_assert_eq(told, 1);
+    rejection_tell(isolate, 0, 0, &(gbx_error)GBX_ERROR_INIT, NULL);
+    cr_assert_eq(told, 1);
+    isolate_unref(isolate);
 }

@@ -154,6 +154,20 @@ Test(receive_script, a_sealed_cache_is_sent_without_its_seal)
     buf_done(&sealed);
 }
 
+Test(receive_script, a_cache_of_nothing_is_none)
+{
+    struct buf sealed = { .max = 1000 };
+    uint8_t hash[CACHE_HASH_BYTES];
+    struct span data;
+
+    cache_hash(span_text("1"), hash);
+    cache_seal(f.runtime->cache_key, f.runtime->engine, hash, span_of(NULL, 0), &sealed);
+    cr_assert_eq(cache_open(f.runtime->cache_key, f.runtime->engine, span_text("1"),
+                     buf_span(&sealed), &data),
+        GBX_CACHE_MALFORMED);
+    buf_done(&sealed);
+}
+
 Test(receive_script, a_cache_is_sealed_and_its_cell_ended)
 {
     gbx_future *future = caching();
