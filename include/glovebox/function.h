@@ -65,6 +65,26 @@ typedef struct gbx_function_entry {
 GBX_API GBX_NODROP gbx_future *gbx_context_set_functions(GBX_BORROW gbx_context *context,
     GBX_BORROW const char *path, GBX_BORROW const gbx_function_entry *entries, size_t count);
 
+/**
+ * Makes a function that may stand anywhere in a value for a guest: in arguments, answers, and
+ * properties of objects.
+ *
+ * Each time that the value goes to a guest that gets a function of its own, in the context that the
+ * value goes to, which counts with the functions of its isolate (GBX_ELIMIT past 65,536) until the
+ * guest has no more use of it and V8 has noticed, its context is closed, or the isolate has ended.
+ * A function cannot be part of an external copy (GBX_ECLONE).
+ *
+ * @param entry    as in gbx_context_set_functions(), copied; `path` is the name that the guest
+ *                 sees, at most 63 bytes of it; NULL: none.
+ * @param release  called with `data` when neither a guest nor a value has the function any more;
+ *                 NULL: nothing. It may use, and close, what it likes.
+ * @return the value, owned; NULL when out of memory or `entry` is not as said: `data` stays the
+ *         caller's then, and `release` is not called.
+ * @threads one at a time per graph, and with the runtimes that it goes to.   @since 0.1
+ */
+GBX_API GBX_NODROP GBX_OWN gbx_value *gbx_value_new_function(
+    GBX_BORROW const gbx_function_entry *entry, void (*release)(void *data));
+
 /** The isolate whose guest calls. @threads one at a time. @since 0.1 */
 GBX_API gbx_isolate *gbx_callback_isolate(GBX_BORROW const gbx_callback *callback);
 

@@ -98,6 +98,8 @@
  * gone idle should not keep what its guest could free. */
 #define REFERENCES_BATCH   64
 #define REFERENCES_WAIT_US 10000
+/* Functions that a guest has let go of, which are told together. */
+#define FUNCTIONS_BATCH    256
 /* Lists that open answers are found in, by number. */
 #define DEFERRED_BUCKETS   64
 /* Host promises that one guest may have open. */

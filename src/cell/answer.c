@@ -35,6 +35,20 @@ answer_cancelled(struct cell *cell, uint32_t id)
 }
 
 void
+answer_released(struct cell *cell)
+{
+    uint32_t ids[FUNCTIONS_BATCH];
+    size_t count;
+
+    while ((count = engine_functions_released(ids, FUNCTIONS_BATCH)) > 0) {
+        put_functions_released(&cell->out, cell_tag(cell, 0),
+            &(struct msg_functions_released){
+                .ids = span_of((const uint8_t *)ids, count * sizeof *ids) });
+        link_send(cell);
+    }
+}
+
+void
 answer_stopped(struct cell *cell, struct task *task)
 {
     struct msg_failure failure = { .status = (uint32_t)-task->stopped,

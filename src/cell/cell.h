@@ -67,6 +67,7 @@ struct cell {
     struct queued *first, **last; /* the inbox, oldest first */
     struct queued *youngest;      /* of all that are not freed yet */
     uint32_t urgent;              /* of them, requests that are urgent */
+    bool announced;               /* functions are in the message that comes next */
     struct buf value; /* results are encoded here; between calls, kept while the cell is busy */
     struct buf out;   /* frames are built here */
     struct spinner spinner;
@@ -204,6 +205,8 @@ void task_finish(struct cell *cell, struct task *task, const struct engine_outco
 void answer_failure(struct cell *cell, uint32_t id, gbx_status status, const char *message);
 /* Nobody waits for the answer to callback `id` any more. */
 void answer_cancelled(struct cell *cell, uint32_t id);
+/* Tells the host which functions of its the guest has no more. */
+void answer_released(struct cell *cell);
 /* Answers a request that has no result. */
 void answer_done(struct cell *cell, uint32_t id);
 /* The isolate went past its memory limit: it ends now, whatever the code answered. */

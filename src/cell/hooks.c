@@ -85,6 +85,7 @@ on_call_host(void *data, uint32_t function, uint32_t count, struct span argument
     task_rest(cell); /* the host works now: our CPU budget rests */
     bool sent = task_check(cell, task) == GBX_OK;
     if (sent) {
+        answer_released(cell);
         put_callback(&cell->out, cell_tag(cell, id),
             &(struct msg_callback){
                 .function = function, .count = count, .arguments = arguments });
@@ -113,6 +114,7 @@ on_post_host(void *data, uint32_t function, uint32_t count, struct span argument
 {
     struct cell *cell = data;
 
+    answer_released(cell);
     put_callback(&cell->out, cell_tag(cell, 0),
         &(struct msg_callback){ .function = function, .count = count, .arguments = arguments });
     link_send(cell);

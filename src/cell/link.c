@@ -100,8 +100,10 @@ receive(struct cell *cell)
         if (n == 0)
             return NULL;
         channel_wake_host(&cell->channel, CHANNEL_WANTS_SPACE, cell->event_fd);
-        if (frame_reader_got(&cell->reader, n) && !take_stops(cell))
+        if (frame_reader_got(&cell->reader, n) && !take_stops(cell)) {
+            cell->announced = cell->reader.frame.type == MESSAGE_FUNCTIONS_GIVEN;
             return queued_new(cell);
+        }
     }
     /* The host is trusted: a broken stream is a bug of ours, or no memory. */
     if (cell->reader.body.failed)
@@ -130,7 +132,7 @@ may_run(const struct cell *cell, const struct frame *frame)
     if (frame->type == MESSAGE_SETTLE || frame->type == MESSAGE_RESOLVED)
         return cell->nesting == 0 && cell->blocked == 0;
     return frame->nesting >= cell->nesting || frame->type == MESSAGE_CONTEXT_OPEN ||
-           is_urgent(frame);
+           frame->type == MESSAGE_FUNCTIONS_GIVEN || is_urgent(frame);
 }
 
 static bool
@@ -251,6 +253,7 @@ link_anew(struct cell *cell, int fd)
     }
     cell->last = &cell->first;
     cell->urgent = cell->stops = cell->stops_looked = 0;
+    cell->announced = false;
     frame_reader_done(&cell->reader);
     frame_reader_init(&cell->reader, TO_CELL);
     buf_done(&cell->out);

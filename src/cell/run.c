@@ -197,6 +197,9 @@ cell_run(const struct cell_start *s)
             pump(cell);
         if (engine_inspector_next_us() == 0)
             tick(cell);
+        if (cell->first == NULL && !cell->announced)
+            engine_functions_unread();
+        answer_released(cell);
         if (q != NULL && cell->tasks.live == 0 && cell->snapshot_child == 0)
             continue; /* the hot path: nothing can have expired */
         task_look(cell);

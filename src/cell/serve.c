@@ -349,6 +349,11 @@ serve_order(struct cell *cell, const struct frame *frame)
         engine_module_free(m.module);
         break;
     }
+    case MESSAGE_FUNCTIONS_GIVEN: {
+        DECODE(functions_given, frame);
+        engine_functions_given(m.ids);
+        break;
+    }
     case MESSAGE_LOADER: {
         DECODE(loader, frame);
         engine_loader(m.context, m.asks != 0);

@@ -434,10 +434,11 @@ engine_get(uint32_t context, uint32_t call, uint32_t flags, struct span path,
         path_get(in, in->Global(), &asked, path, out);
 }
 
-/* Sets what `make` makes, in the context, at the end of a path. */
+/* Sets what `make` makes, in the context, for the name that ends a path. */
 static void
 set_made(uint32_t context, struct span path,
-    v8::MaybeLocal<v8::Value> (*make)(v8::Local<v8::Context> context, const void *from),
+    v8::MaybeLocal<v8::Value> (*make)(
+        v8::Local<v8::Context> context, v8::Local<v8::String> name, const void *from),
     const void *from, struct engine_outcome *out)
 {
     v8::HandleScope handles(eng.isolate);
@@ -459,9 +460,7 @@ set_made(uint32_t context, struct span path,
         outcome_message(out, ENGINE_BAD_ID, "nothing has this path");
         return;
     }
-    if (end == PATH_FOUND && make(in, from).ToLocal(&value)) {
-        if (value->IsFunction())
-            value.As<v8::Function>()->SetName(last);
+    if (end == PATH_FOUND && make(in, last, from).ToLocal(&value)) {
         if (holder->Set(in, last, value).FromMaybe(false))
             result = value;
     } else if (end == PATH_FOUND && !caught.HasCaught()) {
@@ -472,18 +471,19 @@ set_made(uint32_t context, struct span path,
 }
 
 static v8::MaybeLocal<v8::Value>
-make_value(v8::Local<v8::Context> context, const void *from)
+make_value(v8::Local<v8::Context> context, v8::Local<v8::String>, const void *from)
 {
     return clone_read(context, *static_cast<const struct span *>(from));
 }
 
 static v8::MaybeLocal<v8::Value>
-make_function(v8::Local<v8::Context> context, const void *from)
+make_function(v8::Local<v8::Context> context, v8::Local<v8::String> name, const void *from)
 {
     v8::Local<v8::Function> function;
 
     if (!host_function(context, *static_cast<const uint32_t *>(from), 0).ToLocal(&function))
         return v8::MaybeLocal<v8::Value>();
+    function->SetName(name);
     return function;
 }
 

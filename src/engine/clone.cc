@@ -22,6 +22,7 @@ enum {
     CLONE_VERSION = 15, /* what V8 14.6 writes; engine_probe checks it */
     HOST_OBJECT_TAG = '\\',
     HOST_OBJECT_REFERENCE = 1, /* enum held_tag of wire/held.h, which lists all of them */
+    HOST_OBJECT_FUNCTION = 2,
     HOST_OBJECT_COPY = 3
 };
 
@@ -346,8 +347,7 @@ class source final : public v8::ValueDeserializer::Delegate
         uint32_t tag, id, type;
 
         if (!reader->ReadUint32(&tag) || !reader->ReadUint32(&id) ||
-            !reader->ReadUint32(&type) ||
-            !(tag == HOST_OBJECT_COPY ? copy_read(id) : record_read(tag, id)).ToLocal(&value) ||
+            !reader->ReadUint32(&type) || !read(tag, id, type).ToLocal(&value) ||
             !value->IsObject())
             return v8::MaybeLocal<v8::Object>();
         return value.As<v8::Object>();
@@ -360,6 +360,31 @@ class source final : public v8::ValueDeserializer::Delegate
     }
 
   private:
+    v8::MaybeLocal<v8::Value> read(uint32_t tag, uint32_t id, uint32_t type)
+    {
+        switch (tag) {
+        case HOST_OBJECT_COPY:
+            return copy_read(id);
+        case HOST_OBJECT_FUNCTION:
+            return function_read(id, type);
+        default:
+            return record_read(tag, id);
+        }
+    }
+
+    v8::MaybeLocal<v8::Value> function_read(uint32_t id, uint32_t flags)
+    {
+        v8::Local<v8::Function> function;
+        uint32_t length;
+        const void *name;
+
+        if (!reader->ReadUint32(&length) || !reader->ReadRawBytes(length, &name) ||
+            !given_function(eng.isolate->GetCurrentContext(), id, flags, span_of(name, length))
+                 .ToLocal(&function))
+            return v8::MaybeLocal<v8::Value>();
+        return function;
+    }
+
     /* A clone of its own, inside of the other: objects are counted anew in it. */
     v8::MaybeLocal<v8::Value> copy_read(uint32_t length)
     {
@@ -391,13 +416,17 @@ varint_take(struct span *bytes, uint32_t *out)
 static v8::MaybeLocal<v8::Value>
 read_record(struct span rest)
 {
-    uint32_t tag, id, type;
+    uint32_t tag, id, type, length;
+    v8::Local<v8::Function> function;
 
     if (!varint_take(&rest, &tag) || !varint_take(&rest, &id) || !varint_take(&rest, &type))
         return v8::MaybeLocal<v8::Value>();
     if (tag == HOST_OBJECT_COPY && id == rest.len)
         return clone_read(eng.isolate->GetCurrentContext(), rest);
-    if (rest.len != 0)
+    if (tag == HOST_OBJECT_FUNCTION && varint_take(&rest, &length) && length == rest.len &&
+        given_function(eng.isolate->GetCurrentContext(), id, type, rest).ToLocal(&function))
+        return function;
+    if (tag == HOST_OBJECT_FUNCTION || rest.len != 0)
         return v8::MaybeLocal<v8::Value>();
     return record_read(tag, id);
 }

@@ -262,6 +262,13 @@ enum engine_function_flags {
  * items, each with its length like arguments: u32 function, u32 flags, path. */
 void engine_set_functions(uint32_t context, struct span path, uint32_t count,
     struct span functions, struct engine_outcome *out);
+/* Functions of these numbers, a u32 each, stand in a value that may be read; and what has been told
+ * so and was not read so far will never be: it counts as released. */
+void engine_functions_given(struct span ids);
+void engine_functions_unread(void);
+/* Takes up to `max` of the numbers of functions that stood in values and that the guest has no
+ * more; answers how many. */
+size_t engine_functions_released(uint32_t *ids, size_t max);
 /* Settles a promise of ENGINE_ANSWER_PROMISE and runs microtasks. `answer` is VALUE or THROW.
  * False: no such promise (already settled, or context gone). */
 bool engine_settle(uint32_t promise, const struct engine_answer *answer);

@@ -186,6 +186,12 @@ v8::MaybeLocal<v8::Function> host_function(
     v8::Local<v8::Context> context, uint32_t function, uint32_t flags);
 void host_forget_context(uint32_t id);
 
+/* --- given.cc ------------------------------------------------------------------------- */
+
+/* A host function that stood in a value: once V8 has collected it, the host is told. */
+v8::MaybeLocal<v8::Function> given_function(
+    v8::Local<v8::Context> context, uint32_t id, uint32_t flags, struct span name);
+
 /* --- rejection.cc --------------------------------------------------------------------- */
 
 /* In an entry whose microtasks have run: tells hooks.rejected, if it is the outermost one. Guest

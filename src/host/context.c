@@ -1,5 +1,5 @@
 /* context.c - requests that run code: each becomes one message and one future. */
-#include "host/host.h"
+#include "host/given.h"
 
 #include "base/error.h"
 
@@ -140,11 +140,11 @@ call_arguments_check(const gbx_value *const *arguments, size_t count, gbx_error 
 }
 
 static gbx_status
-argument_put(gbx_isolate *isolate, const gbx_value *value)
+argument_put(gbx_isolate *isolate, uint32_t context, const gbx_value *value)
 {
     struct buf *out = &isolate->scratch->out;
     size_t begun = argument_begin(out);
-    gbx_status status = value_put(isolate, value);
+    gbx_status status = value_put(isolate, context, value);
 
     if (status == GBX_OK)
         argument_end(out, begun);
@@ -157,10 +157,10 @@ call_send(gbx_isolate *isolate, gbx_future *future, size_t frame, const gbx_valu
 {
     struct buf *out = &isolate->scratch->out;
     size_t field = frame_last_begin(out), bad = 0;
-    gbx_status status = first != NULL ? argument_put(isolate, first) : GBX_OK;
+    gbx_status status = first != NULL ? argument_put(isolate, future->context, first) : GBX_OK;
 
     for (size_t i = 0; i < count && status == GBX_OK; i++) {
-        status = argument_put(isolate, rest[i]);
+        status = argument_put(isolate, future->context, rest[i]);
         bad = i;
     }
     if (status != GBX_OK)
@@ -267,7 +267,7 @@ gbx_context_set(gbx_context *context, const char *path, const gbx_value *value)
             .cpu_us = o.cpu_us,
             .path = span_text(path) });
     size_t field = frame_last_begin(out);
-    gbx_status status = value_put(isolate, value);
+    gbx_status status = value_put(isolate, context->id, value);
     if (status != GBX_OK)
         return call_unsendable(isolate, future, status, 0);
     frame_last_end(out, frame, field);
@@ -323,7 +323,7 @@ gbx_context_close(gbx_context *context)
     (void)table_remove(&isolate->contexts, context->slot);
     while ((function = table_next(&isolate->functions, &cursor, &id)) != NULL)
         if (function->context == context->id)
-            free(table_remove(&isolate->functions, id));
+            function_free(table_remove(&isolate->functions, id));
     references_forget_context(isolate, context->id);
     loading_done(context);
     deferreds_cancel(isolate, context->id);

@@ -1,11 +1,12 @@
 /* crossing.c - values to and from a cell, with what they hold that is no data. */
+#include "host/given.h"
 #include "host/host.h"
 #include "host/shared.h"
 
 /* Whose message it is. */
 struct crossing {
     gbx_isolate *isolate;
-    uint32_t context; /* whose references it may hold; 0: none */
+    uint32_t context; /* whose references it may hold, 0: none; or functions in it are */
 };
 
 static gbx_status
@@ -18,6 +19,8 @@ put_record(void *data, struct held *held, bool alone, struct buf *out)
         return reference_put(crossing->isolate, held, alone, out);
     case GBX_EXTERNAL_COPY:
         return copy_put(held, alone, out);
+    case GBX_FUNCTION:
+        return function_put(crossing->isolate, crossing->context, held, out);
     default:
         return GBX_ECLONE;
     }
@@ -59,12 +62,16 @@ get_shared(void *data, uint32_t number, struct held **out_held, const char **why
 }
 
 gbx_status
-value_put(gbx_isolate *isolate, const gbx_value *value)
+value_put(gbx_isolate *isolate, uint32_t context, const gbx_value *value)
 {
-    struct crossing crossing = { .isolate = isolate };
-    struct clone_host host = { put_record, get_record, put_shared, get_shared, &crossing };
+    struct crossing crossing = { isolate, context };
+    struct clone_host host = { put_record, get_record, put_shared, get_shared, &crossing,
+        false };
+    gbx_status status = clone_write_for(value, &host, &isolate->scratch->out);
 
-    return clone_write_for(value, &host, &isolate->scratch->out);
+    if (status != GBX_OK)
+        functions_take_back(isolate);
+    return status;
 }
 
 gbx_status
@@ -72,7 +79,8 @@ value_get(gbx_isolate *isolate, struct span bytes, uint32_t context, struct buf 
     gbx_value **out, const char **why)
 {
     struct crossing crossing = { isolate, context };
-    struct clone_host host = { put_record, get_record, put_shared, get_shared, &crossing };
+    struct clone_host host = { put_record, get_record, put_shared, get_shared, &crossing,
+        false };
     /* An element is 8 bytes to V8, and more to us. */
     uint64_t count = isolate->options.memory_limit_bytes / VALUE_NODE_BYTES;
     struct clone_limits limits = { .count = count < VALUE_COUNT_MAX ? (uint32_t)count

@@ -217,12 +217,12 @@ settle(gbx_deferred *deferred, uint32_t kind, const gbx_value *value)
     if (isolate->cell == NULL)
         link_out(deferred);
     if (!deferred->ended && deferred->block != 0) {
-        status = answer_send_value(isolate, deferred->id, kind, value);
+        status = answer_send_value(isolate, deferred->id, deferred->context, kind, value);
     } else if (!deferred->ended) {
         gbx_future *future = settlement_new(isolate, deferred->wall_us, deferred->cpu_us);
         put_settle(&isolate->scratch->out, (struct frame_tag){ .id = future->id },
             &(struct msg_settle){ .callback = deferred->id, .kind = kind });
-        status = answer_add_value(isolate, kind, value);
+        status = answer_add_value(isolate, deferred->context, kind, value);
         if (status == GBX_OK)
             settlement_send(isolate, future);
         else

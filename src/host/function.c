@@ -165,13 +165,13 @@ answer_send(
 }
 
 gbx_status
-answer_add_value(gbx_isolate *isolate, uint32_t kind, const gbx_value *value)
+answer_add_value(gbx_isolate *isolate, uint32_t context, uint32_t kind, const gbx_value *value)
 {
     struct buf *out = &isolate->scratch->out;
     size_t field = frame_last_begin(out);
-    gbx_status status = kind == ANSWER_THROW ? thrown_put(isolate, value)
+    gbx_status status = kind == ANSWER_THROW ? thrown_put(isolate, context, value)
                         : value == NULL      ? GBX_OK
-                                             : value_put(isolate, value);
+                                             : value_put(isolate, context, value);
 
     if (status != GBX_OK) {
         buf_clear(out);
@@ -182,11 +182,12 @@ answer_add_value(gbx_isolate *isolate, uint32_t kind, const gbx_value *value)
 }
 
 gbx_status
-answer_send_value(gbx_isolate *isolate, uint32_t id, uint32_t kind, const gbx_value *value)
+answer_send_value(
+    gbx_isolate *isolate, uint32_t id, uint32_t context, uint32_t kind, const gbx_value *value)
 {
     put_answer(
         &isolate->scratch->out, isolate_tag(isolate, id), &(struct msg_answer){ .kind = kind });
-    gbx_status status = answer_add_value(isolate, kind, value);
+    gbx_status status = answer_add_value(isolate, context, kind, value);
     if (status == GBX_OK)
         status = isolate_send(isolate);
     if (status != GBX_OK)
@@ -202,8 +203,9 @@ answer_with(gbx_callback *callback, uint32_t kind, const gbx_value *value)
     if (callback->answered || value == NULL)
         return GBX_EINVAL;
     callback->answered = true;
-    return isolate->cell == NULL ? GBX_OK
-                                 : answer_send_value(isolate, callback->id, kind, value);
+    return isolate->cell == NULL
+               ? GBX_OK
+               : answer_send_value(isolate, callback->id, callback->context, kind, value);
 }
 
 gbx_status

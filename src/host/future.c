@@ -1,4 +1,4 @@
-#include "host/host.h"
+#include "host/given.h"
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -238,6 +238,7 @@ future_send(gbx_isolate *isolate, gbx_future *future)
 {
     if (future->finished) { /* it could not be opened: nothing is to be sent for it */
         buf_clear(&isolate->scratch->out);
+        functions_take_back(isolate);
         return future;
     }
     future->account.sent_bytes = isolate->scratch->out.len;

@@ -248,9 +248,10 @@ struct gbx_isolate {
     struct table modules; /* gbx_module; the key is the cell's number */
     uint32_t imports;     /* count: gbx_imports of this isolate */
     struct gbx_deferred *deferreds[DEFERRED_BUCKETS]; /* open, by callback id */
-    uint32_t blocked; /* of them, those for which the guest waits */
-    uint64_t blocks;  /* how many there were */
-    bool posting;     /* a function runs that nobody waits for: nothing is taken in meanwhile */
+    uint32_t blocked;        /* of them, those for which the guest waits */
+    uint64_t blocks;         /* how many there were */
+    struct function *unsent; /* those in the message that is being written; see given.h */
+    bool posting; /* a function runs that nobody waits for: nothing is taken in meanwhile */
 
     struct frame_reader reader;
     struct scratch *scratch; /* counted; frames are built in scratch->out */
@@ -323,6 +324,8 @@ void isolate_take_last(struct gbx_isolate *isolate);
 /* Sends scratch->out, now or when there is room, and empties it. GBX_OK, GBX_EDISPOSED,
  * GBX_ENOMEM (it was past its maximum: GBX_ETOOBIG). */
 gbx_status isolate_send(struct gbx_isolate *isolate);
+/* Sends another one behind what has been sent, and leaves scratch->out alone. */
+gbx_status isolate_send_apart(struct gbx_isolate *isolate, struct buf *frame);
 /* The same for what the cell waits for, or must be told: condemns it when there is no memory. */
 #define NO_MEMORY_TO_TELL "no memory for what the cell must be told"
 void isolate_tell(struct gbx_isolate *isolate);
@@ -563,6 +566,9 @@ struct function {
     uint32_t flags;   /* enum gbx_function_flags */
     uint32_t context; /* closed with it */
     char name[64];
+    struct held *given;      /* counted: it stood in a value; NULL: it was set for good */
+    uint32_t id;             /* of such a one, its own */
+    struct function *unsent; /* the next one of isolate->unsent */
 };
 
 struct gbx_inspector {
@@ -604,9 +610,10 @@ void function_post(struct gbx_isolate *isolate, struct function *function,
  * with, as its enum answer_kind has it, or takes the message back; NULL: undefined. */
 void answer_send(struct gbx_isolate *isolate, uint32_t id, uint32_t kind, const char *name,
     const char *message);
-gbx_status answer_send_value(
-    struct gbx_isolate *isolate, uint32_t id, uint32_t kind, const gbx_value *value);
-gbx_status answer_add_value(struct gbx_isolate *isolate, uint32_t kind, const gbx_value *value);
+gbx_status answer_send_value(struct gbx_isolate *isolate, uint32_t id, uint32_t context,
+    uint32_t kind, const gbx_value *value);
+gbx_status answer_add_value(
+    struct gbx_isolate *isolate, uint32_t context, uint32_t kind, const gbx_value *value);
 /* Nobody in the guest waits for callback `id` any more; for any of a context, or (0) of all
  * (deferred.c). Calls back. */
 void deferred_cancelled(struct gbx_isolate *isolate, uint32_t id);
@@ -654,9 +661,10 @@ gbx_status copy_put(struct held *held, bool alone, struct buf *out);
 /* --- values to and from a cell (crossing.c) -------------------------------------------------
  */
 
-/* Appends a value for the cell to scratch->out. GBX_OK; GBX_ETOOBIG, GBX_ENOMEM, GBX_ECLONE; what
- * it holds is another isolate's: GBX_EINVAL, or gone: GBX_EDISPOSED. */
-gbx_status value_put(struct gbx_isolate *isolate, const gbx_value *value);
+/* Appends a value for the cell to scratch->out; `context`: where functions in it are called.
+ * GBX_OK; GBX_ETOOBIG, GBX_ENOMEM, GBX_ECLONE; what it holds is another isolate's: GBX_EINVAL, or
+ * gone: GBX_EDISPOSED; too many functions: GBX_ELIMIT. What fails takes the message back. */
+gbx_status value_put(struct gbx_isolate *isolate, uint32_t context, const gbx_value *value);
 /* A value of the cell's; an empty one is undefined. `context`: whose references it may hold; 0:
  * none. `memory`: see clone_limits.body. GBX_OK; GBX_ENOMEM and GBX_ETOOBIG, which are no fault of
  * the cell's; GBX_EPROTO with *why. */

@@ -1,4 +1,5 @@
 /* isolate.c - one isolate's life: opened, limited, ended. */
+#include "host/given.h"
 #include "host/host.h"
 #include "host/observe.h"
 #include "host/shared.h"
@@ -43,7 +44,7 @@ isolate_free(gbx_isolate *isolate)
     struct outgoing *o;
 
     while ((function = table_any(&isolate->functions, &id)) != NULL)
-        free(table_remove(&isolate->functions, id));
+        function_free(table_remove(&isolate->functions, id));
     /* Of a fork, never asked for: contexts, and modules that a fork which failed did not keep. */
     while ((context = table_any(&isolate->contexts, &id)) != NULL) {
         loading_done(context);
@@ -124,6 +125,7 @@ conclude(gbx_isolate *isolate)
     observers_tell_end(isolate->runtime, isolate);
     isolate_finish_all(isolate, isolate->death.status, &error);
     deferreds_cancel(isolate, 0);
+    functions_forget(isolate);
     if (isolate->options.on_death != NULL && !isolate->closed)
         isolate->options.on_death(isolate, isolate->options.data);
     isolate_unref(isolate);
@@ -171,6 +173,7 @@ isolate_leave(gbx_isolate *isolate)
         observers_tell_end(runtime, isolate);
         isolate_finish_all(isolate, GBX_EDISPOSED, NULL);
         deferreds_cancel(isolate, 0);
+        functions_forget(isolate);
     }
 }
 

@@ -113,7 +113,7 @@ put_compile(const gbx_module *module, uint32_t request, struct span source,
     buf_done(&meta);
     if (status == GBX_OK && options->kind == MODULE_VALUE) {
         size_t field = frame_last_begin(out);
-        status = value_put(module->isolate, options->exports);
+        status = value_put(module->isolate, module->context, options->exports);
         if (status == GBX_OK)
             frame_last_end(out, frame, field);
     }

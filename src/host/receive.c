@@ -3,6 +3,7 @@
  * Every message is decoded field by field from a private copy, and must name a request, a function
  * or a session that this isolate has. Anything else condemns the cell: there is no resync.
  */
+#include "host/given.h"
 #include "host/thrown.h"
 
 #include "base/check.h"
@@ -268,14 +269,29 @@ on_callback(gbx_isolate *isolate, const struct frame *frame, const struct msg_ca
         function_refused(
             isolate, frame->id, "RangeError", "the arguments of a host function are too big");
     if (status == GBX_OK) {
+        struct held *given = function->given;
+        function_hold(given); /* the guest may let go of it meanwhile */
         if (frame->id != 0)
             function_call(isolate, frame->id, function, arguments, m->count);
         else
             function_post(isolate, function, arguments, m->count);
         for (uint32_t i = 0; i < m->count; i++)
             gbx_value_free(arguments[i]);
+        function_let_go(given);
     }
     free(arguments);
+    return isolate->cell != NULL;
+}
+
+static bool
+on_functions_released(
+    gbx_isolate *isolate, const struct frame *frame, const struct msg_functions_released *m)
+{
+    const char *why = functions_released(isolate, m->ids);
+
+    (void)frame;
+    if (why != NULL)
+        return broke(isolate, why);
     return isolate->cell != NULL;
 }
 
@@ -415,6 +431,7 @@ receive(gbx_isolate *isolate, const struct frame *frame)
         CASE(REJECTION, rejection)
         CASE(CALLBACK, callback)
         CASE(CANCELLED, cancelled)
+        CASE(FUNCTIONS_RELEASED, functions_released)
         CASE(CONSOLE, console)
         CASE(INSPECTOR_MESSAGE, inspector_message)
         CASE(STATISTICS_REPLY, statistics_reply)

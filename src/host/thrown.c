@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/thrown.h"
+#include "host/given.h"
 
 #include <string.h>
 
@@ -11,6 +12,7 @@
 
 struct writing {
     gbx_isolate *isolate;
+    uint32_t context;
     uint32_t items; /* how many there were */
     uint32_t depth;
     const gbx_value *above[THROWN_DEPTH_MAX];
@@ -121,18 +123,21 @@ put_item(struct writing *w, const gbx_value *value, bool errors)
         return put_list(w, value);
     buf_byte(out, THROWN_VALUE);
     size_t begun = argument_begin(out);
-    gbx_status status = value == NULL ? GBX_OK : value_put(w->isolate, value);
+    gbx_status status = value == NULL ? GBX_OK : value_put(w->isolate, w->context, value);
     if (status == GBX_OK)
         argument_end(out, begun);
     return status;
 }
 
 gbx_status
-thrown_put(gbx_isolate *isolate, const gbx_value *value)
+thrown_put(gbx_isolate *isolate, uint32_t context, const gbx_value *value)
 {
-    struct writing w = { .isolate = isolate };
+    struct writing w = { .isolate = isolate, .context = context };
+    gbx_status status = put_item(&w, value, false);
 
-    return put_item(&w, value, false);
+    if (status != GBX_OK)
+        functions_take_back(isolate);
+    return status;
 }
 
 /* --- from a guest --------------------------------------------------------------------------- */

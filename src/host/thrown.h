@@ -11,7 +11,7 @@
 
 /* Appends what a guest is to have thrown to scratch->out; NULL: undefined. As value_put();
  * GBX_ETOOBIG also for an error past the limits. */
-gbx_status thrown_put(struct gbx_isolate *isolate, const gbx_value *value);
+gbx_status thrown_put(struct gbx_isolate *isolate, uint32_t context, const gbx_value *value);
 /* What a guest threw: an error has all that is told of it. As value_get(). */
 gbx_status thrown_get(
     struct gbx_isolate *isolate, struct span bytes, gbx_value **out, const char **why);

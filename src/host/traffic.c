@@ -1,4 +1,5 @@
 /* traffic.c - what goes to and from a cell, and waiting for it. */
+#include "host/given.h"
 #include "host/host.h"
 #include "host/observe.h"
 
@@ -144,12 +145,24 @@ isolate_send(gbx_isolate *isolate)
         status = tell_stops(isolate);
     if (status == GBX_OK)
         status = tell_released(isolate);
-    if (status != GBX_OK) {
+    if (status == GBX_OK)
+        status = functions_tell(isolate);
+    if (status == GBX_OK) {
+        isolate->told_bytes += out->len;
+        status = send_bytes(isolate, out);
+    } else {
         buf_clear(out);
-        return status;
     }
-    isolate->told_bytes += out->len;
-    return send_bytes(isolate, out);
+    if (status != GBX_OK)
+        functions_take_back(isolate);
+    isolate->unsent = NULL;
+    return status;
+}
+
+gbx_status
+isolate_send_apart(gbx_isolate *isolate, struct buf *frame)
+{
+    return send_bytes(isolate, frame);
 }
 
 void

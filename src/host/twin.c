@@ -6,6 +6,7 @@
  * template takes it among its cells, and we put channel and bell into it. No process but the twin
  * ever has those; what it still has of its cell's, the cell's own memory was.
  */
+#include "host/given.h"
 #include "host/host.h"
 #include "host/observe.h"
 
@@ -215,6 +216,7 @@ bind_function(const void *entry, void *data)
     if (function == NULL)
         return NULL;
     *function = *(const struct function *)entry;
+    function_hold(function->given);
     if (binding->options->rebind != NULL)
         binding->options->rebind(binding->isolate, function->name, &function->call,
             &function->data, binding->options->rebind_data);

@@ -163,3 +163,158 @@ Test(receive_function, a_death_cancels)
     cr_assert_eq(cancelled, 1);
     gbx_deferred_reject(kept, NULL, "late");
 }
+
+/* --- functions in values -------------------------------------------------------------------- */
+
+static size_t released;
+
+static void
+on_release(void *data)
+{
+    cr_assert_eq(data, &released);
+    released++;
+}
+
+static gbx_value *
+new_function(gbx_function call)
+{
+    const gbx_function_entry entry = { sizeof entry, 0, "named", call, &released };
+
+    return gbx_value_new_function(&entry, on_release);
+}
+
+/* The number of a function that the cell has been sent in a value; the value is gone. */
+static uint32_t
+send_function(gbx_function call)
+{
+    gbx_value *value = new_function(call);
+    struct frame frame;
+    struct msg_functions_given m;
+
+    gbx_future *future = gbx_context_set(gbx_isolate_context(f.isolate), "f", value);
+    gbx_value_free(value);
+    cr_assert(fake_cell_hear(&f, &frame));
+    cr_assert_eq(frame.type, MESSAGE_FUNCTIONS_GIVEN, "it goes ahead");
+    cr_assert_eq(get_functions_given(frame.body, &m), GBX_OK);
+    cr_assert_eq(m.ids.len, 4);
+    uint32_t id = m.ids.p[0] | (uint32_t)m.ids.p[1] << 8 | (uint32_t)m.ids.p[2] << 16 |
+                  (uint32_t)m.ids.p[3] << 24;
+    cr_assert(fake_cell_hear(&f, &frame));
+    cr_assert_eq(frame.type, MESSAGE_SET);
+    put_result(&f.out, tag(frame.id), &(struct msg_result){ .value = span_of(NULL, 0) });
+    fake_cell_say(&f);
+    gbx_future_free(future);
+    cr_assert_eq(released, 0);
+    return id;
+}
+
+static void
+say_released(uint32_t id, size_t len)
+{
+    const uint8_t bytes[] = { (uint8_t)id, (uint8_t)(id >> 8), (uint8_t)(id >> 16),
+        (uint8_t)(id >> 24) };
+
+    put_functions_released(
+        &f.out, tag(0), &(struct msg_functions_released){ .ids = span_of(bytes, len) });
+    fake_cell_say(&f);
+}
+
+Test(receive_function, in_a_value_is_called_and_released)
+{
+    uint32_t id = send_function(count_call);
+
+    say_callback(1, id, 0, span_of(NULL, 0));
+    cr_assert_eq(calls, 1);
+    say_released(id, 4);
+    still_trusted(&f);
+    cr_assert_eq(released, 1);
+    cr_assert_eq(f.isolate->functions.live, 0);
+    /* What was on its way may still come. */
+    say_released(id, 4);
+    say_callback(2, id, 0, span_of(NULL, 0));
+    still_trusted(&f);
+    cr_assert_eq(calls, 1);
+    cr_assert_eq(released, 1);
+}
+
+Test(receive_function, that_it_was_not_given_is_not_released)
+{
+    say_released(12345, 4);
+    condemned(&f, "a released function that it was not given");
+}
+
+Test(receive_function, that_was_given_for_good_is_not_released)
+{
+    say_released(give_function(count_call, 0), 4);
+    condemned(&f, "a released function that was given for good");
+}
+
+Test(receive_function, that_is_half_a_number_is_not_released)
+{
+    say_released(send_function(count_call), 3);
+    condemned(&f, "released functions that are cut off");
+    cr_assert_eq(released, 1, "by its end");
+}
+
+/* Says in the middle of a call that its function is gone. */
+static gbx_status
+be_released(gbx_callback *callback, void *data)
+{
+    uint32_t cursor = 0, id = 0;
+
+    (void)table_next(&f.isolate->functions, &cursor, &id);
+    say_released(id, 4);
+    cr_assert_eq(f.isolate->functions.live, 0);
+    cr_assert_eq(released, 0, "it runs");
+    cr_assert_eq(data, &released);
+    return gbx_callback_count(callback) == 0 ? GBX_OK : GBX_EINVAL;
+}
+
+Test(receive_function, that_runs_is_released_after_it)
+{
+    say_callback(1, send_function(be_released), 0, span_of(NULL, 0));
+    still_trusted(&f);
+    cr_assert_eq(released, 1);
+}
+
+Test(receive_function, that_cannot_be_sent_is_taken_back)
+{
+    gbx_isolate *isolate = f.isolate;
+    gbx_value *list = gbx_value_new_array();
+    struct frame frame;
+
+    cr_assert_eq(gbx_value_append(list, new_function(count_call)), GBX_OK);
+    gbx_reference *reference = NULL;
+    const char *why = NULL;
+    cr_assert_eq(reference_new(isolate, 1, 5, GBX_TYPEOF_NUMBER, &reference, &why), GBX_OK);
+    /* A number's reference may not stand inside of a value. */
+    cr_assert_eq(gbx_value_append(list, gbx_value_new_reference(reference)), GBX_OK);
+    const gbx_value *arguments[] = { list, list };
+    gbx_future *future =
+        gbx_context_call(gbx_isolate_context(isolate), "f", arguments, 2, NULL);
+    cr_assert_eq(gbx_future_status(future, NULL), GBX_ECLONE);
+    gbx_future_free(future);
+    cr_assert_eq(isolate->functions.live, 0);
+    cr_assert_null(isolate->unsent);
+    cr_assert_not(fake_cell_hear(&f, &frame));
+    cr_assert_eq(released, 0, "the value has it");
+    gbx_value_free(list);
+    cr_assert_eq(released, 1);
+    gbx_reference_close(reference);
+}
+
+Test(receive_function, more_than_may_be_are_refused)
+{
+    gbx_value *list = gbx_value_new_array(), *more = new_function(count_call);
+
+    for (uint32_t i = 0; i < FUNCTIONS_MAX; i++)
+        cr_assert_eq(gbx_value_append(list, new_function(count_call)), GBX_OK);
+    cr_assert_eq(gbx_value_append(list, more), GBX_OK);
+    gbx_future *future = gbx_context_set(gbx_isolate_context(f.isolate), "f", list);
+    cr_assert_eq(gbx_future_status(future, NULL), GBX_ELIMIT);
+    gbx_future_free(future);
+    cr_assert_eq(f.isolate->functions.live, 0, "none of them is left");
+    cr_assert_eq(released, 0);
+    gbx_value_free(list);
+    cr_assert_eq(released, FUNCTIONS_MAX + 1);
+}
