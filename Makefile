@@ -5,7 +5,7 @@ SECONDS ?= 60
 MINUTES ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test attacks bench bench-heap test262 soak asan tidy format fuzz coverage install uninstall clean
+.PHONY: help build run test e2e attacks bench bench-heap test262 soak asan tidy format fuzz coverage install uninstall clean
 # A log is spared the progress of the build.
 NINJA = ninja $$([ -t 2 ] || echo --quiet)
 MESON_TEST = meson test --no-rebuild --print-errorlogs
@@ -32,6 +32,12 @@ test: ## all tests, built by gcc and clang and with sanitizers; the last line co
 	@$(MESON_TEST) -C build || :
 	@$(ASAN_TEST) || :
 	@tools/summary build build-asan
+
+e2e: ## Chrome DevTools in Debian's Chromium on a cell; the picture is build/devtools.png
+	@tools/setup e2e
+	@tools/configure build
+	@$(NINJA) -C build program test/devtools/devtools_host
+	@build/libexec/glovebox/engine/bin/node test/devtools/chromium.mjs build/test/devtools/devtools_host build/devtools.png
 
 attacks: ## only what guests try on us, with what is too slow for make test
 	@tools/setup test
