@@ -168,6 +168,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     GBX_CHECK(clone_read(buf_span(&out), &whole, &again, &why) == GBX_OK);
     GBX_CHECK(gbx_value_equal(value, again) == 1);
     gbx_value_free(again);
+    /* In the host's own form, which keeps all of an error. */
+    GBX_CHECK(gbx_value_copy(value, &again) == GBX_OK);
+    GBX_CHECK(gbx_value_equal(value, again) == 1);
+    gbx_value_free(again);
     check_text(value);
     check_json(value);
     buf_done(&out);

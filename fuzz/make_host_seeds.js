@@ -125,6 +125,8 @@ const receive = {
   cache_failure: [...ask(CACHE), ...frame('FAILURE', 0, failure(1)), ...serve, ...take(0)],
   cache_without_memory: [...ask(CACHE), ...without_memory(2), ...frame('RESULT', 0, result(new Uint8Array([1, 2]).buffer)), ...serve],
   cache_waited_for: [...ask(CACHE), ...frame('RESULT', 0, result(new Uint8Array([1, 2]).buffer)), ...wait(0)],
+  result_transferred: [...ask(EVAL), ...frame('RESULT', 0, bytes([255, 15, 116, 0])), ...serve],
+  result_whole_error: [...ask(EVAL), ...frame('RESULT', 0, bytes([255, 15, 33, 123, 0])), ...serve],
   failure_unreadable: [...ask(EVAL), ...frame('FAILURE', 0, failure(1, { value: [1] })), ...serve],
   failure_error: [...ask(EVAL), ...frame('FAILURE', 0, failure(1, { value: thrown_error('AppError', 'no', [
     ['cause', thrown_error('TypeError', 'why', [['code', thrown('E_WHY')], ['cause', thrown_above(0)]])],
