@@ -167,8 +167,17 @@ isolate_enforce(gbx_isolate *isolate, uint64_t now)
     if (isolate->posting) /* an answer may have come that is not taken in now */
         return isolate->next_kill_us = now + STOP_STARVED_LOOK_US;
     isolate_take_last(isolate); /* an answer that has come counts */
-    if (isolate->cell != NULL && isolate->held != GBX_HOLD_NONE)
-        return isolate->next_kill_us = isolate_enforce_hold(isolate, now);
+    if (isolate->cell != NULL && snapshot_is_open(isolate))
+        snapshot_look(isolate, now);
+    if (isolate->cell != NULL && isolate->limit.rests_since_us != 0)
+        return isolate->next_kill_us = now + SNAPSHOT_LOOK_US;
+    if (isolate->cell != NULL && isolate->held != GBX_HOLD_NONE) {
+        next = isolate_enforce_hold(isolate, now);
+        return isolate->next_kill_us =
+                   snapshot_is_open(isolate) && now + SNAPSHOT_LOOK_US < next
+                       ? now + SNAPSHOT_LOOK_US
+                       : next;
+    }
     while (isolate->cell != NULL &&
            (future = table_next(&isolate->futures, &cursor, &id)) != NULL) {
         uint64_t at = future->kill_at_us;
@@ -186,7 +195,7 @@ isolate_enforce(gbx_isolate *isolate, uint64_t now)
         return UINT64_MAX;
     }
     next = cpu_at < next ? cpu_at : next;
-    if (isolate->snapshot_request != 0) {
+    if (snapshot_is_open(isolate)) {
         isolate_urge(isolate); /* the cell looks whether its snapshot child has died */
         next = now + SNAPSHOT_LOOK_US < next ? now + SNAPSHOT_LOOK_US : next;
     }
@@ -204,8 +213,7 @@ static bool
 is_idle(const gbx_isolate *isolate)
 {
     return isolate->cell != NULL && isolate->futures.live == 0 &&
-           isolate->inspectors.live == 0 && isolate->snapshot_request == 0 &&
-           isolate->nesting == 0;
+           isolate->inspectors.live == 0 && !snapshot_is_open(isolate) && isolate->nesting == 0;
 }
 
 void
