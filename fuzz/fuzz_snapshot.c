@@ -3,7 +3,9 @@
  * What a sink gets must be what the pieces of the stream hold, in order, for as long as no position
  * was forged; and a snapshot that is said to be whole has as many bytes as were delivered. */
 #include "base/check.h"
+#include "base/clock.h"
 #include "fuzz.h"
+#include "host/snapshot.h"
 #include "input.h"
 #include "unit/fake_cell.h"
 
@@ -25,6 +27,7 @@ static gbx_future *future;
 static bool background;
 static size_t delivered;
 static uint32_t refuse_after; /* bytes that the sink takes; 0: all */
+static bool holds;            /* the sink has no room */
 static char directory[64];
 
 static void
@@ -50,6 +53,8 @@ static gbx_status
 sink(const void *piece, size_t len, void *data)
 {
     (void)data;
+    if (holds && background)
+        return GBX_EBUSY;
     if (!model.forged && len > 0) {
         GBX_CHECK(delivered + len <= model.bytes.len);
         GBX_CHECK(memcmp(model.bytes.p + delivered, piece, len) == 0);
@@ -188,6 +193,30 @@ settle(void)
     future = NULL;
 }
 
+/* The host's own doings. */
+static void
+rarely(uint32_t what)
+{
+    gbx_error error = GBX_ERROR_INIT;
+
+    if (what == 0xf1 && !model.forged && f.isolate->snapshot != NULL)
+        flood();
+    else if (what == 0xf2 && future != NULL)
+        (void)gbx_heap_snapshot_cancel(future);
+    else if (what == 0xf3 && future != NULL)
+        (void)gbx_heap_snapshot_resume(future);
+    else if (what == 0xf4)
+        snapshot_look(f.isolate, now_us() + LIMIT_US_MAX);
+    else if (what == 0xf5)
+        holds = !holds;
+    else if (what == 0xf6 && f.isolate->limit.path == NULL) {
+        f.isolate->options.limit_snapshot = path_of_file();
+        GBX_CHECK(limit_begin(f.isolate, &error) == GBX_OK);
+    } else if (what == 0xf7 && limit_asked(f.isolate) == LIMIT_GO) {
+        background = true;
+    }
+}
+
 static void
 operate(void)
 {
@@ -214,8 +243,7 @@ operate(void)
         settle();
         break;
     default:
-        if (input_u8(&in) == 0xf1 && !model.forged && f.isolate->snapshot != NULL)
-            flood();
+        rarely(input_u8(&in));
         break;
     }
 }
@@ -227,7 +255,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     options.memory_limit_bytes = MEMORY_LIMIT_MIN;
     in = (struct input){ span_of(data, size) };
-    model.forged = false;
+    model.forged = holds = false;
     model_reset();
     fake_cell_open(&f, &options, 0);
     while (in.left.len > 0 && f.isolate->cell != NULL)

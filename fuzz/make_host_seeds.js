@@ -238,6 +238,7 @@ const FILE = 0, FULL = 1, SINK = 2, ATTACHED = 8;
 const start = (how) => [0, how], write = (b) => [1, ...piece(b)], look = [4], ask_again = [6];
 const say_end = [3, 0, 0, 0], say_failure = [3, 1, ...piece(text('no'))];
 const say_piece = (b) => [3, 2, ...piece(b)];
+const [cancel, resume, much_later, holds, wants_limit, limit_asks] = [0xf2, 0xf3, 0xf4, 0xf5, 0xf6, 0xf7].map((b) => [7, b]);
 const forged_head = [5, 0, ...u32(0x80000000)];
 const whole = [...u32(3), 1, 2, 3, ...u32(2), 4, 5, ...u32(0)];
 
@@ -258,6 +259,16 @@ const snapshots = {
   attached_to_full: [...start(FULL + ATTACHED), ...say_piece([1, 2, 3]), ...say_piece([4]), ...say_end],
   abandoned: [...start(SINK), ...write([1])], abandoned_given_up: [...start(FULL), ...write(whole), ...look],
   unasked: say_piece([1]),
+  held: [...start(SINK), ...holds, ...write(whole), ...look, ...resume, ...say_end, ...holds, ...resume, ...resume, ...ask_again],
+  held_cancelled: [...start(SINK), ...holds, ...write(whole), ...look, ...cancel, ...say_end, ...ask_again],
+  held_at_the_end: [...start(SINK), ...holds, ...write(whole), ...look],
+  late: [...start(SINK), ...write([1]), ...look, ...much_later, ...much_later, ...start(SINK), ...say_end, ...ask_again],
+  late_attached: [...start(SINK + ATTACHED), ...much_later, ...say_piece([1]), ...say_end, ...ask_again],
+  cancelled: [...start(SINK), ...cancel, ...cancel, ...write(whole), ...say_end, ...ask_again],
+  limit: [...wants_limit, ...limit_asks, ...write(whole), ...look, ...write(whole), ...look, ...limit_asks],
+  limit_cut: [...wants_limit, ...limit_asks, ...write(whole.slice(0, 9)), ...look, ...much_later, ...much_later],
+  limit_later: [...start(SINK), ...wants_limit, ...limit_asks, ...write(whole), ...say_end, ...ask_again, ...limit_asks],
+  limit_unasked: [...limit_asks, ...write(whole), ...look],
 };
 
 // --- forks --------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@
 #include <glovebox/runtime.h>
 #include <glovebox/script.h>
 #include <glovebox/shared.h>
+#include <glovebox/snapshot.h>
 #include <glovebox/status.h>
 #include <glovebox/template.h>
 #include <glovebox/usage.h>

@@ -1,4 +1,4 @@
-/* glovebox/inspector.h - looking inside: debugger sessions and heap snapshots. */
+/* glovebox/inspector.h - looking inside: sessions of the Chrome DevTools Protocol. */
 #ifndef GLOVEBOX_INSPECTOR_H
 #define GLOVEBOX_INSPECTOR_H
 
@@ -7,9 +7,6 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* --- sessions -------------------------------------------------------------------------------
- */
 
 typedef struct gbx_inspector gbx_inspector;
 
@@ -70,49 +67,6 @@ GBX_API uint32_t gbx_isolate_held(GBX_BORROW const gbx_isolate *isolate);
  * @threads one at a time.   @since 0.1
  */
 GBX_API gbx_status gbx_isolate_wait(GBX_BORROW gbx_isolate *isolate);
-
-/* --- heap snapshots -------------------------------------------------------------------------
- */
-
-enum {
-    GBX_SNAPSHOT_BACKGROUND = 0, /* a forked child writes it while the guest goes on */
-    GBX_SNAPSHOT_ATTACHED = 1    /* the cell writes it; the guest stands still */
-};
-
-/* A piece of the snapshot, in order: `len` bytes of JSON. Answer GBX_OK to go on, anything else
- * to give up: that is then how the future ends. */
-typedef gbx_status (*gbx_snapshot_sink)(const void *piece, size_t len, void *data);
-
-/* Where the snapshot goes: exactly one of `path`, `fd` and `sink`. */
-typedef struct gbx_snapshot_options {
-    uint32_t size;    /* GBX_SNAPSHOT_OPTIONS_INIT sets it */
-    uint32_t mode;    /* GBX_SNAPSHOT_* */
-    const char *path; /* borrowed; created or replaced when the snapshot is whole, and only
-                       * then */
-    gbx_snapshot_sink sink; /* called inside gbx_runtime_dispatch() and waits */
-    void *data;             /* borrowed; handed to it */
-    int32_t fd;        /* borrowed until the future is finished; -1: none. It should block */
-    uint32_t reserved; /* 0 */
-} gbx_snapshot_options;
-#define GBX_SNAPSHOT_OPTIONS_INIT                                                      \
-    {                                                                                  \
-        sizeof(gbx_snapshot_options), GBX_SNAPSHOT_BACKGROUND, NULL, NULL, NULL, -1, 0 \
-    }
-
-/**
- * Takes a heap snapshot of the isolate: V8's .heapsnapshot JSON, as DevTools loads it.
- *
- * In the background the guest is interrupted for one fork and goes on; also while a script
- * runs. Attached, the snapshot waits for what runs to end. It is streamed: the host never holds
- * it. One background snapshot of an isolate at a time: another one ends with GBX_ELIMIT.
- *
- * @param options  copied.
- * @return a future of the number of bytes written; GBX_ESYS with the reason when the file
- * cannot be written or the child could not go on; nothing is left behind then.
- * @threads one at a time.   @since 0.1
- */
-GBX_API GBX_NODROP gbx_future *gbx_heap_snapshot(
-    GBX_BORROW gbx_isolate *isolate, GBX_BORROW const gbx_snapshot_options *options);
 
 #ifdef __cplusplus
 }

@@ -114,11 +114,15 @@ typedef struct gbx_isolate_options {
      * isolate holds; at most 16. */
     struct gbx_shared *const *shared;
     uint64_t shared_count;
+    /* Borrowed; a heap snapshot is written to this path when the guest reaches its memory limit,
+     * before it dies of that, while its deadlines rest, for 10 minutes at most; compressed if the
+     * name ends with ".zst". Forks of the isolate have none. NULL: none. */
+    const char *limit_snapshot;
 } gbx_isolate_options;
 #define GBX_ISOLATE_OPTIONS_INIT                                                              \
     {                                                                                         \
         sizeof(gbx_isolate_options), 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, \
-            NULL, NULL, NULL, 0, NULL, 0                                                      \
+            NULL, NULL, NULL, 0, NULL, 0, NULL                                                \
     }
 
 /**
@@ -192,6 +196,10 @@ typedef struct gbx_death {
     const char *stack; /* the guest's stack at the end, if it could be had; else "". Claimed by
                         * the cell */
     const char *last_function; /* the host function that the guest called last, or "" */
+    const char *snapshot; /* the file of gbx_isolate_options.limit_snapshot, which is whole;
+                                 * NULL: there is none */
+    const char
+        *snapshot_error; /* GBX_EMEMORY: why there is none though it was wanted; else "" */
 } gbx_death;
 
 enum {

@@ -28,8 +28,8 @@ enum control_kind {
     CONTROL_FORK,      /* to the template: a cell; id; fds: channel memory, event fd */
     CONTROL_KILL,      /* to the template: kill cell `id`, of which the host has no pidfd */
     CONTROL_MEMORY,    /* to the template: number[0] 1 lifts the soft limits of cell `id` for a
-                       * snapshot; 0 sets them back, number[1] bytes higher. Answered with the
-                       * same, number[0] an errno or 0 */
+                       * snapshot, by number[1] bytes; 0 sets them back, number[1] bytes higher.
+                       * Answered with the same, number[0] an errno or 0 */
     CONTROL_FORKED,    /* template: number[0] errno or 0; fd: a pidfd */
     CONTROL_ADOPT, /* to the template: number[0], a pid, is cell `id` from now on, a twin of cell
                         * number[1], and may be handed descriptors; answered with FORKED.
@@ -42,6 +42,8 @@ enum control_kind {
 /* What a cell asks its host for: the kernel holds these calls until the host has said yes or no.
  * See sandbox_watch_forks(). Each tells itself from what the C library and the template do. */
 #define FORK_FLAGS SIGCHLD /* of clone(): a snapshot child, the cell's own */
+/* The argument, which clone() does not look at, of the one that is taken at the memory limit. */
+#define LIMIT_MARK 0x6c696d69
 /* A twin, which is the template's child as the cell itself is. The C library finds its thread's
  * number where the kernel writes it, as after fork(). */
 #define TWIN_FLAGS (CLONE_PARENT | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD)

@@ -181,6 +181,8 @@
 #define PRELOAD_WALL_US      30000000
 /* Exit code of a cell that left a note. Below 128, and none that a C library uses. */
 #define CELL_EXIT_NOTED      86
+/* Exit code of a snapshot child that the host has told to stop. */
+#define CELL_EXIT_STOPPED    87
 /* Exit code of a cell whose host has gone, or that was told to end. */
 #define CELL_EXIT_DONE       0
 /* What a template may allocate to plug the holes of its malloc arena: several times what they
@@ -251,10 +253,23 @@
 /* A page table, and the addresses that it is for. */
 #define PAGE_TABLE_BYTES       (4 * KIB)
 #define PAGE_TABLE_SPAN        (2 * MIB)
-/* Memory of a snapshot child beyond its cell's: V8 copies the object graph, about twice the
- * heap. */
-#define SNAPSHOT_MEMORY_FACTOR 3
+/* Memory of a snapshot child beyond its cell's, in limits of its cell, unless its maker says
+ * otherwise; and at most, as at the memory limit. V8 copies the object graph, with 500 bytes to
+ * 1 KB for each object (a Set of a million short strings: 22 MB of heap, 1 GB of graph). */
+#define SNAPSHOT_MEMORY_FACTOR 24
+#define SNAPSHOT_MEMORY_MOST   64
 #define SNAPSHOT_MEMORY_BYTES  (256 * MIB)
+/* How long a snapshot may take unless its maker says otherwise: V8 builds and writes 100 MB of heap
+ * in some seconds. Then its child is told to stop, which V8 does between two steps of its work, and
+ * killed if it takes longer. */
+#define SNAPSHOT_TIMEOUT_US    600000000
+#define SNAPSHOT_STOP_US       2000000
+/* Of one isolate that wait for their turn; each may hold a file open. */
+#define SNAPSHOTS_QUEUED_MAX   16
+/* How often a cell at its limit asks for its snapshot while another one is under way, us. */
+#define SNAPSHOT_ASK_US        10000
+/* zstd's: a tenth of the bytes, and faster than V8 writes them. */
+#define SNAPSHOT_ZSTD_LEVEL    3
 /* The guest's answers come before its snapshot. */
 #define SNAPSHOT_NICE          10
 /* Who cells are when the host is root: nobody's number. Debian gives 65534 to `nobody`, and keeps

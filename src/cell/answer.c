@@ -15,6 +15,7 @@ cell_die_of_memory(struct cell *cell, struct span stack)
         [ENGINE_MEMORY_ALLOCATION] = "the kernel refused more memory",
     };
 
+    snapshot_at_limit(cell);
     death_note(GBX_EMEMORY, details[cell->memory.event], cell->memory.limit, cell->memory.used,
         messages[cell->memory.event], stack);
 }

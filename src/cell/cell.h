@@ -87,7 +87,9 @@ struct cell {
     pid_t template;         /* whose child we are */
     pid_t *tid; /* where the C library has the engine thread's number; NULL: unknown */
     pid_t snapshot_child;      /* 0: none */
-    uint32_t snapshot_request; /* the request that its end answers */
+    uint32_t snapshot_request; /* the request that its end answers; 0: nobody waits for that */
+    bool limit_wanted;         /* a snapshot is to be taken at the memory limit, once */
+    uint32_t limit_flags;      /* of it: set of enum snapshot_flags */
     uint64_t memory_limit_bytes;
     bool profiling;        /* threads of V8's CPU profiler may be started */
     bool trimmed;          /* nothing has run since freed memory went back to the kernel */
@@ -291,9 +293,12 @@ void twin_fork(struct cell *cell, uint32_t id);
 /* --- heap snapshots (snapshot.c) ------------------------------------------------------------
  */
 
-void snapshot_attached(struct cell *cell, uint32_t id);
+void snapshot_attached(struct cell *cell, uint32_t id, uint32_t flags);
 /* Forks; the answer to request `id` is sent when the child has ended (snapshot_reap). */
-void snapshot_background(struct cell *cell, uint32_t id);
+void snapshot_background(struct cell *cell, uint32_t id, uint32_t flags);
+/* The guest has reached its limit: if that is wanted, waits for the snapshot child. Inside of
+ * V8, wherever it may take a snapshot. */
+void snapshot_at_limit(struct cell *cell);
 /* Looks whether the child has ended, and answers then. */
 void snapshot_reap(struct cell *cell);
 

@@ -179,6 +179,8 @@ on_interrupt(void *data)
     if (task != NULL && (cell->memory.passed || watch_fired() || task->stopped != GBX_OK)) {
         if (task->stack.len == 0)
             engine_stack_trace(&task->stack);
+        if (cell->memory.passed)
+            snapshot_at_limit(cell);
         engine_terminate();
         return;
     }
@@ -198,6 +200,12 @@ on_memory(void *data, enum engine_memory_event event, uint64_t limit_bytes, uint
     cell->memory.used = used_bytes;
 }
 
+static void
+on_last_look(void *data)
+{
+    snapshot_at_limit(data);
+}
+
 static __attribute__((noreturn)) void
 on_fatal(void *data, bool out_of_memory, const char *location, const char *detail)
 {
@@ -206,6 +214,8 @@ on_fatal(void *data, bool out_of_memory, const char *location, const char *detai
 
     if (cell->current != NULL)
         stack = buf_span(&cell->current->stack);
+    if (out_of_memory || cell->memory.passed)
+        snapshot_at_limit(cell);
     if (cell->memory.passed)
         cell_die_of_memory(cell, stack);
     char message[256];
@@ -255,6 +265,7 @@ const struct engine_hooks cell_hooks = {
     .interrupt = on_interrupt,
     .resolve = cell_resolve,
     .memory = on_memory,
+    .last_look = on_last_look,
     .fatal = on_fatal,
     .inspector_message = on_inspector_message,
     .paused = on_paused,

@@ -226,6 +226,17 @@ serve_context_open(struct cell *cell, const struct queued *q, const struct msg_c
 }
 
 static void
+serve_snapshot(struct cell *cell, const struct queued *q, const struct msg_snapshot *m)
+{
+    if (m->background == 0) {
+        snapshot_attached(cell, q->frame.id, m->flags);
+        return;
+    }
+    cell->limit_wanted = true;
+    cell->limit_flags = m->flags;
+}
+
+static void
 serve_clock(struct cell *cell, const struct queued *q, const struct msg_clock *m)
 {
     GBX_CHECK(m->kind < ENGINE_CLOCKS);
@@ -272,7 +283,7 @@ is_urgent(const struct frame *frame)
         return true;
     case MESSAGE_SNAPSHOT: { /* an attached one stops the guest, so it waits for its turn */
         DECODE(snapshot, frame);
-        return m.background != 0;
+        return m.background == 1;
     }
     default:
         return false;
@@ -303,9 +314,11 @@ serve_urgent(struct cell *cell, const struct frame *frame)
         engine_inspector_close(m.session);
         break;
     }
-    default:
-        snapshot_background(cell, frame->id);
+    default: {
+        DECODE(snapshot, frame);
+        snapshot_background(cell, frame->id, m.flags);
         break;
+    }
     }
 }
 
@@ -406,9 +419,7 @@ serve(struct cell *cell, const struct queued *q)
     case MESSAGE_COLLECT:
         serve_collect(cell, frame->id);
         break;
-    case MESSAGE_SNAPSHOT:
-        snapshot_attached(cell, frame->id);
-        break;
+        CASE(SNAPSHOT, snapshot)
     case MESSAGE_TWIN:
         twin_fork(cell, frame->id);
         break;

@@ -206,7 +206,7 @@ set_memory(const struct template *t, const struct child *child, const struct con
         .data_bytes = t->start.data_bytes,
         .address_bytes = t->start.address_bytes + child->shared_bytes };
 
-    return order->number[0] != 0 ? sandbox_raise_memory(child->pid)
+    return order->number[0] != 0 ? sandbox_raise_memory(child->pid, &cell, order->number[1])
                                  : sandbox_restore_memory(child->pid, &cell, order->number[1]);
 }
 

@@ -57,6 +57,7 @@ become_cell(struct cell *cell)
     if (getrandom(&seed, sizeof seed, 0) != sizeof seed)
         fail("cannot draw a random seed");
     cell->waits = cell->breaks = false;
+    cell->limit_wanted = false; /* that was its cell's */
     engine_after_twin(seed);
 }
 

@@ -137,6 +137,9 @@ struct engine_hooks {
      * collection or an allocation: no engine call but engine_terminate()/engine_interrupt(). */
     void (*memory)(
         void *cell, enum engine_memory_event event, uint64_t limit_bytes, uint64_t used_bytes);
+    /* After `memory`, while V8 may still take a heap snapshot and no guest code has run since.
+     * Called inside an allocation. May be NULL. */
+    void (*last_look)(void *cell);
     /* V8 cannot go on. Must not return. */
     void (*fatal)(void *cell, bool out_of_memory, const char *location, const char *detail)
         __attribute__((noreturn));
@@ -419,9 +422,17 @@ void engine_inspector_break(void);
 uint64_t engine_inspector_next_us(void);
 void engine_inspector_tick(void);
 
-/* Writes a heap snapshot as V8's JSON; `sink` gets it piece by piece and returns false to stop.
- * True if all of it was written. In a forked child, or in the cell itself. */
-bool engine_heap_snapshot(bool (*sink)(void *data, struct span piece), void *data);
+/* Writes a heap snapshot as V8's JSON: `sink` gets it piece by piece, and before that `progress`
+ * (NULL: nobody) hears how much of the object graph is built. Either returns false to stop. True if
+ * all of it was written. In a forked child, or in the cell itself. */
+bool engine_heap_snapshot(bool (*sink)(void *data, struct span piece),
+    bool (*progress)(void *data, uint32_t percent), void *data);
+/* In a forked child that does nothing but this: the guest's memory limits are not its own. */
+void engine_in_snapshot_child(void);
+/* Gives every object an id that later snapshots find again, also those of children forked
+ * afterwards. A full garbage collection and a walk over the heap; from then on V8 notes where
+ * objects move. What it needs for that does not count as the guest's memory. */
+void engine_keep_ids(void);
 
 #ifdef __cplusplus
 }

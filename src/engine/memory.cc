@@ -31,6 +31,7 @@ static struct {
     uint64_t malloced;  /* in use of malloc's when the accounts began: V8's own */
     uintptr_t arena;    /* end of malloc's arena when it was looked at last */
     bool collect_asked, collecting;
+    bool unlimited; /* a snapshot child: it has memory of its own, and no guest */
 } memory;
 
 /* --- the end -------------------------------------------------------------------------- */
@@ -167,7 +168,7 @@ collection_begins(v8::Isolate *isolate, v8::GCType, v8::GCCallbackFlags)
 static void
 limit_passed(enum engine_memory_event event, uint64_t used)
 {
-    if (eng.hooks.memory == nullptr)
+    if (eng.hooks.memory == nullptr || memory.unlimited)
         return;
     engine_interrupt();
     eng.hooks.memory(eng.cell, event, eng.config.memory_limit_bytes, used);
@@ -215,17 +216,42 @@ near_heap_limit(void *, size_t current, size_t)
 {
     v8::HeapStatistics heap;
 
+    if (memory.unlimited)
+        return current + MEMORY_LIMIT_DEFAULT;
     /* After a refusal V8 tries everything, also this; the answer to the guest is a RangeError. */
     if (account.refused && account.refused_at == account.collections)
         return current;
     eng.isolate->GetHeapStatistics(&heap);
     /* What is used may be little: then it's one object that doesn't fit. */
-    if (memory.raised == 0)
+    if (memory.raised == 0) {
         limit_passed(ENGINE_MEMORY_HEAP, heap.used_heap_size());
+        if (eng.hooks.last_look != nullptr)
+            eng.hooks.last_look(eng.cell);
+    }
     if (memory.raised >= MEMORY_SLACK_BYTES_MAX)
         return current;
     memory.raised += MEMORY_SLACK_BYTES;
     return current + MEMORY_SLACK_BYTES;
+}
+
+uint64_t
+memory_beside_buffers(void)
+{
+    uint64_t in_use = malloc_in_use();
+
+    return in_use > account.buffers ? in_use - account.buffers : 0;
+}
+
+void
+memory_forgive(uint64_t bytes)
+{
+    memory.malloced += bytes;
+}
+
+void
+engine_in_snapshot_child(void)
+{
+    memory.unlimited = true;
 }
 
 void

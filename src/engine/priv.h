@@ -317,5 +317,8 @@ void memory_params(v8::Isolate::CreateParams *params);
 void memory_install(v8::Isolate *isolate);
 /* Measures heap and malloc anew as what the limits count from: last in the template. */
 void memory_measure(void);
+/* What malloc has given out and is no buffer; bytes of that which are not the guest's doing. */
+uint64_t memory_beside_buffers(void);
+void memory_forgive(uint64_t bytes);
 
 #endif

@@ -154,6 +154,12 @@ condemn_for(gbx_isolate *isolate, const gbx_future *future)
         isolate_condemn(isolate, GBX_ETIMEOUT, "the cell did not stop at its deadline");
 }
 
+static uint64_t
+earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 uint64_t
 isolate_enforce(gbx_isolate *isolate, uint64_t now)
 {
@@ -168,9 +174,16 @@ isolate_enforce(gbx_isolate *isolate, uint64_t now)
     if (isolate->posting) /* an answer may have come that is not taken in now */
         return isolate->next_kill_us = now + STOP_STARVED_LOOK_US;
     isolate_take_last(isolate); /* an answer that has come counts */
-    next = isolate->cell != NULL ? profiles_look(isolate, now) : next;
+    if (isolate->cell != NULL)
+        next = profiles_look(isolate, now);
+    if (isolate->cell != NULL && snapshot_is_open(isolate)) {
+        snapshot_look(isolate, now);
+        next = earlier(next, now + SNAPSHOT_LOOK_US);
+    }
+    if (isolate->cell != NULL && isolate->limit.rests_since_us != 0)
+        return isolate->next_kill_us = earlier(next, now + SNAPSHOT_LOOK_US);
     if (isolate->cell != NULL && isolate->held != GBX_HOLD_NONE)
-        return isolate->next_kill_us = isolate_enforce_hold(isolate, now);
+        return isolate->next_kill_us = earlier(next, isolate_enforce_hold(isolate, now));
     while (isolate->cell != NULL &&
            (future = table_next(&isolate->futures, &cursor, &id)) != NULL) {
         uint64_t at = future->kill_at_us;
@@ -178,7 +191,7 @@ isolate_enforce(gbx_isolate *isolate, uint64_t now)
             at = now + STOP_STARVED_LOOK_US;
         else if (now >= at)
             condemn_for(isolate, future);
-        next = at < next ? at : next;
+        next = earlier(next, at);
     }
     if (isolate->cell == NULL)
         return UINT64_MAX;
@@ -187,10 +200,10 @@ isolate_enforce(gbx_isolate *isolate, uint64_t now)
         isolate_condemn(isolate, GBX_ECPU, "the cell did not stop at its CPU budget");
         return UINT64_MAX;
     }
-    next = cpu_at < next ? cpu_at : next;
-    if (isolate->snapshot_request != 0) {
+    next = earlier(next, cpu_at);
+    if (snapshot_is_open(isolate)) {
         isolate_urge(isolate); /* the cell looks whether its snapshot child has died */
-        next = now + SNAPSHOT_LOOK_US < next ? now + SNAPSHOT_LOOK_US : next;
+        next = earlier(next, now + SNAPSHOT_LOOK_US);
     }
     isolate->next_kill_us = next;
     return next;
@@ -206,8 +219,7 @@ static bool
 is_idle(const gbx_isolate *isolate)
 {
     return isolate->cell != NULL && isolate->futures.live == 0 &&
-           isolate->inspectors.live == 0 && isolate->snapshot_request == 0 &&
-           isolate->nesting == 0;
+           isolate->inspectors.live == 0 && !snapshot_is_open(isolate) && isolate->nesting == 0;
 }
 
 void

@@ -1,5 +1,5 @@
 /* death.c - how an isolate died: the kernel's word first, the cell's own note after it. */
-#include "host/host.h"
+#include "host/snapshot.h"
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -132,6 +132,7 @@ death_certify(gbx_isolate *isolate, gbx_error *error)
         usage.resident_bytes = isolate->cell->resident_bytes;
     }
     classify(isolate);
+    limit_certify(isolate);
     death->cpu_us = usage.cpu_us;
     death->resident_bytes = usage.resident_bytes;
     death->lived_us = now_us() - isolate->opened_us;

@@ -7,7 +7,7 @@
  * of memory first. Those of a snapshot child are lifted while the cell is held, for the child to
  * inherit, and go back when the cell says that it has forked.
  */
-#include "host/host.h"
+#include "host/snapshot.h"
 
 #include "base/clock.h"
 #include "base/fd.h"
@@ -23,12 +23,12 @@
 /* --- memory ---------------------------------------------------------------------------------- */
 
 static int
-order_memory(struct cell *cell, bool lift, uint64_t kept_bytes)
+order_memory(struct cell *cell, bool lift, uint64_t bytes)
 {
     struct control order = { .kind = CONTROL_MEMORY, .id = cell->id, .fds = { -1, -1 } };
 
     order.number[0] = lift;
-    order.number[1] = kept_bytes;
+    order.number[1] = bytes;
     cell->memory_lifted = lift;
     int error = cell->template == NULL ? ESRCH : control_send(cell->template->socket, &order);
     cell->memory_orders += error == 0;
@@ -36,12 +36,13 @@ order_memory(struct cell *cell, bool lift, uint64_t kept_bytes)
 }
 
 gbx_status
-cell_lift_memory(struct cell *cell)
+cell_lift_memory(struct cell *cell, uint64_t most_bytes)
 {
     uint64_t until = now_us() + START_TIMEOUT_US;
 
-    cell->data_bytes = cell_data_bytes(cell);
-    int error = order_memory(cell, true, 0);
+    if (!cell->memory_lifted)
+        cell->data_bytes = cell_data_bytes(cell);
+    int error = order_memory(cell, true, most_bytes);
     while (error == 0 && cell->memory_orders > 0 && cell->template != NULL)
         error = template_take(cell->template, until);
     return error == 0 && cell->template != NULL ? GBX_OK : GBX_ELOST;
@@ -53,7 +54,9 @@ cell_restore_memory(struct cell *cell, bool keep)
     if (!cell->memory_lifted)
         return;
     uint64_t now = keep ? cell_data_bytes(cell) : 0;
-    (void)order_memory(cell, false, now > cell->data_bytes ? now - cell->data_bytes : 0);
+    if (now > cell->data_bytes)
+        cell->kept_bytes += now - cell->data_bytes;
+    (void)order_memory(cell, false, cell->kept_bytes);
 }
 
 /* --- forks ----------------------------------------------------------------------------------- */
@@ -115,8 +118,9 @@ kill_asker(
 
 enum verdict {
     APPROVED,
-    REFUSED,  /* it asks in vain, and did no wrong */
-    VIOLATION /* nobody asked it to */
+    REFUSED,   /* it asks in vain, and did no wrong */
+    POSTPONED, /* it may ask again */
+    VIOLATION  /* nobody asked it to */
 };
 
 static enum verdict
@@ -126,8 +130,29 @@ judge_snapshot(struct cell *cell)
         return VIOLATION;
     cell->fork_asked = false;
     /* Without the memory the snapshot may fail, and says so. */
-    (void)cell_lift_memory(cell);
+    const struct snapshot *s = cell->isolate != NULL ? cell->isolate->snapshot : NULL;
+    if (s != NULL)
+        (void)cell_lift_memory(cell, s->memory_bytes);
     return APPROVED;
+}
+
+/* The guest has reached its memory limit, and there is to be a snapshot of that. */
+static enum verdict
+judge_limit(struct cell *cell)
+{
+    if (cell == NULL || cell->isolate == NULL)
+        return VIOLATION;
+    switch (limit_asked(cell->isolate)) {
+    case LIMIT_GO:
+        (void)cell_lift_memory(cell, cell->isolate->snapshot->memory_bytes);
+        return APPROVED;
+    case LIMIT_LATER:
+        return POSTPONED;
+    case LIMIT_NEVER:
+        return REFUSED;
+    default:
+        return VIOLATION;
+    }
 }
 
 static enum verdict
@@ -161,7 +186,8 @@ judge(struct template *template, struct cell *cell, const struct seccomp_notif *
         return cell == NULL && twin_adopt(template, question) ? APPROVED : VIOLATION;
     switch ((uint32_t)question->data.args[0]) {
     case FORK_FLAGS:
-        return judge_snapshot(cell);
+        return (uint32_t)question->data.args[2] == LIMIT_MARK ? judge_limit(cell)
+                                                              : judge_snapshot(cell);
     case TWIN_FLAGS:
         return judge_twin(cell);
     default:
@@ -216,7 +242,7 @@ template_answer_forks(struct template *template)
     if (verdict == APPROVED)
         answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
     else
-        answer.error = -EPERM;
+        answer.error = verdict == POSTPONED ? -EBUSY : -EPERM;
     if (verdict == VIOLATION)
         kill_asker(template, cell, &question);
     (void)ioctl(template->forks_fd, SECCOMP_IOCTL_NOTIF_SEND, &answer);

@@ -73,6 +73,7 @@ struct cell {
     bool memory_lifted;     /* its soft limits are those of a snapshot */
     uint32_t memory_orders; /* CONTROL_MEMORY that the template has not answered */
     uint64_t data_bytes;    /* cell_data_bytes() when they were lifted */
+    uint64_t kept_bytes;    /* by which they are higher for good */
     bool exited;
     int wait_status;                 /* once exited, like the next two */
     uint64_t cpu_us, resident_bytes; /* in all its life; at most */
@@ -159,10 +160,10 @@ void cell_free(struct cell *cell);
 /* SIGKILL; works on a stopped process too. */
 void cell_kill(struct cell *cell);
 
-/* Lifts the cell's memory limits for a snapshot, when that returns; sets them back, some time
- * later. `keep`: as much higher as the cell has grown meanwhile, since what V8 needed and freed
- * remains malloc's, as addresses without pages, and still counts. */
-gbx_status cell_lift_memory(struct cell *cell);
+/* Lifts the cell's memory limits for a snapshot, when that returns, by `most_bytes`; sets
+ * them back, some time later. `keep`: as much higher as the cell has grown meanwhile, since what V8
+ * needed and freed remains malloc's, as addresses without pages, and still counts. */
+gbx_status cell_lift_memory(struct cell *cell, uint64_t most_bytes);
 void cell_restore_memory(struct cell *cell, bool keep);
 
 /* Nobody would hear the cell ask for a fork. */
@@ -182,6 +183,8 @@ gbx_status layers_take(
 /* --- what the kernel says of a cell (process.c) ---------------------------------------------
  */
 
+/* Kills its child, whatever that is. False: it has none, or it cannot be found. */
+bool cell_kill_child(struct cell *cell);
 /* Its pid as this process sees it, for accounts, never for kill(). 0: unknown. */
 pid_t cell_pid(struct cell *cell);
 /* CPU time of all its threads, and memory that is resident now. 0: unknown. */
@@ -301,7 +304,14 @@ struct gbx_isolate {
 
     struct profile *profiles[PROFILE_KINDS]; /* those under way; NULL: none */
     struct snapshot *snapshot;               /* the one under way; NULL: none */
-    uint32_t snapshot_request; /* the cell's part of it, until it has answered; 0: none */
+    struct snapshot *snapshots;              /* that wait for their turn, the next one first */
+    uint32_t snapshot_request;   /* the cell's part of it, until it has answered; 0: none */
+    struct {                     /* the one that is taken at the memory limit (limit.c) */
+        char *path;              /* owned; NULL: none is wanted */
+        bool asked, whole;       /* the cell has asked for it; the file is there */
+        uint64_t rests_since_us; /* deadlines do, for it; 0: they don't */
+        char error[256];         /* why it is not */
+    } limit;
 };
 
 /* One without a cell, then with one and in its runtime (isolate.c). NULL: no memory. */
@@ -684,6 +694,11 @@ bool snapshot_listens(const struct gbx_isolate *isolate);
 void snapshot_end(struct gbx_isolate *isolate, struct gbx_future *request, gbx_status status,
     const char *why);
 void snapshot_abandon(struct gbx_isolate *isolate);
+
+/* Now and then, while one is under way: its deadline, its progress. Calls back. */
+void snapshot_look(struct gbx_isolate *isolate, uint64_t now);
+/* One is under way, or the cell has not answered for the last one yet. */
+bool snapshot_is_open(const struct gbx_isolate *isolate);
 
 /* Events (runtime.c). */
 gbx_status watch_add(struct gbx_runtime *runtime, struct watch *watch, enum watch_kind kind,

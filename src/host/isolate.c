@@ -4,6 +4,7 @@
 #include "host/observe.h"
 #include "host/profile.h"
 #include "host/shared.h"
+#include "host/snapshot.h"
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -72,6 +73,7 @@ isolate_free(gbx_isolate *isolate)
     channel_unmap(&isolate->bell);
     fd_close(&isolate->bell_fd);
     shared_let_go(&isolate->options);
+    free(isolate->limit.path);
     free(isolate->context);
     free(isolate);
 }
@@ -92,8 +94,7 @@ isolate_finish_all(gbx_isolate *isolate, gbx_status status, const gbx_error *err
     uint32_t id;
     gbx_future *future;
 
-    if (isolate->snapshot != NULL)
-        snapshot_abandon(isolate);
+    snapshot_abandon(isolate);
     profiles_abandon(isolate);
     while ((future = table_any(&isolate->futures, &id)) != NULL)
         future_finish(future, status, error, NULL, NULL);
@@ -319,6 +320,11 @@ gbx_isolate_open(gbx_runtime *runtime, const gbx_isolate_options *options,
 
     if (status != GBX_OK)
         return status;
+    status = limit_begin(isolate, error);
+    if (status != GBX_OK) {
+        gbx_isolate_close(isolate);
+        return status;
+    }
     isolate_announce(isolate);
     *out_isolate = isolate;
     return GBX_OK;

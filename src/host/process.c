@@ -5,9 +5,11 @@
 #include "base/fd.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum {
@@ -42,6 +44,27 @@ cell_pid(struct cell *cell)
     if (pid > 0)
         cell->pid = (pid_t)pid;
     return cell->pid;
+}
+
+/* Its first thread is the only one that forks. Where the kernel has no such file there is none. */
+static pid_t
+child_of(pid_t pid)
+{
+    char path[64], text[128];
+
+    (void)snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
+    return pid != 0 && read_text(path, text, sizeof text) ? (pid_t)strtol(text, NULL, 10) : 0;
+}
+
+bool
+cell_kill_child(struct cell *cell)
+{
+    pid_t pid = cell_pid(cell), child = child_of(pid);
+    GBX_AUTOFD fd = child > 0 ? (int)syscall(SYS_pidfd_open, child, 0) : -1;
+
+    /* It may have ended, and its number be another's, before we had the descriptor; not since. */
+    return fd >= 0 && child_of(pid) == child &&
+           syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) == 0;
 }
 
 uint64_t

@@ -4,6 +4,7 @@
  * or a session that this isolate has. Anything else condemns the cell: there is no resync.
  */
 #include "host/given.h"
+#include "host/snapshot.h"
 #include "host/thrown.h"
 
 #include "base/check.h"
@@ -395,9 +396,11 @@ static bool
 on_forked(gbx_isolate *isolate, const struct frame *frame, const struct msg_forked *m)
 {
     (void)m;
-    if (frame->id == 0 || frame->id != isolate->snapshot_request)
+    if (frame->id != isolate->snapshot_request || (frame->id == 0 && !isolate->limit.asked))
         return broke(isolate, "a fork that nobody asked for");
-    cell_restore_memory(isolate->cell, false);
+    /* What it needs to keep objects' ids stays with it. */
+    cell_restore_memory(isolate->cell,
+        isolate->snapshot != NULL && (isolate->snapshot->flags & GBX_SNAPSHOT_STABLE_IDS) != 0);
     return true;
 }
 

@@ -2,176 +2,55 @@
  *
  * A background snapshot comes as pieces (u32 length, bytes) through a ring of its own, written by
  * the snapshot child; an attached one as messages of the cell. Either way the host holds one
- * piece at most. A file is written without a name (O_TMPFILE) and gets it when it is whole,
- * so that whatever happens, kill -9 included, there is a whole snapshot or none.
+ * piece at most.
  */
-#include "host/host.h"
+#include "host/snapshot.h"
 
+#include "base/clock.h"
 #include "base/error.h"
-#include "base/fd.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
-#include <limits.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-struct snapshot {
-    gbx_future *future; /* the caller's; open; finished by us */
-    bool background;
-    bool nameless;   /* fd is an O_TMPFILE */
-    int fd;          /* owned if there is a path, else the caller's; -1: a sink */
-    char *path;      /* owned; NULL: fd or sink */
-    char *temporary; /* owned; a name that the file has until it is whole; NULL: none */
-    gbx_snapshot_sink sink;
-    void *data;
-    bool delivering; /* the sink is on the stack, */
-    bool orphan;     /* and has ended the snapshot: to be freed when it returns */
-    bool given_up;   /* for this; the cell has been told to stop and has not answered yet */
-    gbx_error error;
-    uint64_t bytes;      /* written so far */
-    uint64_t bytes_max;  /* no guest of this size has a larger one */
-    uint8_t header[4];   /* of the background stream */
-    uint32_t have;       /* bytes of it */
-    bool whole;          /* the background stream's end has been read */
-    uint32_t piece_left; /* of the piece that is being read */
-};
-
-/* --- files ---------------------------------------------------------------------------------- */
-
-static gbx_status
-open_file(struct snapshot *s, const char *path, gbx_error *error)
+/* After a callback, which may close the isolate. False: it has ended the snapshot. */
+static bool
+returned(struct snapshot *s)
 {
-    struct stat st;
-    char copy[PATH_MAX];
-
-    if (strlen(path) >= sizeof copy - 32)
-        return fail(error, GBX_EINVAL, "snapshot path: too long");
-    if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
-        return fail(error, GBX_EINVAL, "%s is there and is not a regular file", path);
-    (void)snprintf(copy, sizeof copy, "%s", path);
-    const char *directory = dirname(copy);
-    s->path = strdup(path);
-    if (s->path == NULL)
-        return fail(error, GBX_ENOMEM, "no memory for a snapshot");
-    s->fd = fd_above_stdio(open(directory, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
-    s->nameless = s->fd >= 0;
-    if (s->fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT)) {
-        /* A file system without nameless files, or no such directory: then this fails too. */
-        if (asprintf(&s->temporary, "%s.XXXXXX", path) < 0) {
-            s->temporary = NULL;
-            return fail(error, GBX_ENOMEM, "no memory for a snapshot");
-        }
-        s->fd = fd_above_stdio(mkostemp(s->temporary, O_CLOEXEC));
-        if (s->fd < 0) {
-            free(s->temporary);
-            s->temporary = NULL;
-        }
-    }
-    return s->fd < 0 ? fail_errno(error, "cannot write %s", path) : GBX_OK;
-}
-
-/* Gives the nameless file a name beside its target and moves it there. */
-static gbx_status
-name_file(struct snapshot *s, gbx_error *error)
-{
-    char source[64];
-
-    if (s->nameless) {
-        (void)snprintf(source, sizeof source, "/proc/self/fd/%d", s->fd);
-        /* linkat() never replaces: a name of our own first, then rename(), which does. */
-        if (linkat(AT_FDCWD, source, AT_FDCWD, s->path, AT_SYMLINK_FOLLOW) == 0)
-            return GBX_OK;
-        if (errno != EEXIST)
-            return fail_errno(error, "cannot write %s", s->path);
-        for (int i = 0; i < 100 && s->temporary == NULL; i++) {
-            if (asprintf(&s->temporary, "%s.%d-%d", s->path, (int)getpid(), i) < 0)
-                s->temporary = NULL;
-            else if (linkat(AT_FDCWD, source, AT_FDCWD, s->temporary, AT_SYMLINK_FOLLOW) < 0) {
-                free(s->temporary);
-                s->temporary = NULL;
-                if (errno != EEXIST)
-                    break;
-            }
-        }
-        if (s->temporary == NULL)
-            return fail_errno(error, "cannot write %s", s->path);
-    }
-    if (rename(s->temporary, s->path) < 0)
-        return fail_errno(error, "cannot write %s", s->path);
-    free(s->temporary);
-    s->temporary = NULL;
-    return GBX_OK;
-}
-
-/* write(2), but a reader that has gone is an error here and no SIGPIPE for the host. */
-static ssize_t
-write_quietly(int fd, const void *p, size_t len)
-{
-    static const struct timespec now = { 0, 0 };
-    sigset_t pipe_signal, before, pending;
-
-    (void)sigemptyset(&pipe_signal);
-    (void)sigaddset(&pipe_signal, SIGPIPE);
-    (void)sigpending(&pending);
-    (void)pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
-    ssize_t n = write(fd, p, len);
-    int error = errno;
-    if (n < 0 && error == EPIPE && sigismember(&pending, SIGPIPE) == 0)
-        while (sigtimedwait(&pipe_signal, NULL, &now) < 0 && errno == EINTR)
-            ;
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    errno = error;
-    return n;
-}
-
-static gbx_status
-write_all(struct snapshot *s, struct span piece, gbx_error *error)
-{
-    while (piece.len > 0) {
-        ssize_t n = write_quietly(s->fd, piece.p, piece.len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return fail_errno(error, "cannot write the snapshot%s%s after %llu bytes",
-                s->path != NULL ? " to " : "", s->path != NULL ? s->path : "",
-                (unsigned long long)s->bytes);
-        piece = span_of(piece.p + n, piece.len - (size_t)n);
-        s->bytes += (uint64_t)n;
-    }
-    return GBX_OK;
-}
-
-static void
-snapshot_free(struct snapshot *s)
-{
-    if (s->temporary != NULL)
-        (void)unlink(s->temporary);
-    if (s->path != NULL)
-        fd_close(&s->fd);
-    free(s->temporary);
-    free(s->path);
-    free(s);
-}
-
-static gbx_status
-deliver(struct snapshot *s, struct span piece, gbx_error *error)
-{
-    if (s->sink == NULL)
-        return write_all(s, piece, error);
-    s->delivering = true;
-    gbx_status status = s->sink(piece.p, piece.len, s->data);
     s->delivering = false;
-    s->bytes += piece.len;
-    if (s->orphan) { /* the sink has closed the isolate */
+    if (s->orphan)
         snapshot_free(s);
-        return GBX_OK;
+    else
+        return true;
+    return false;
+}
+
+/* False: the sink has ended the snapshot. */
+static bool
+deliver(struct snapshot *s, struct span piece, gbx_status *status, gbx_error *error)
+{
+    *status = GBX_OK;
+    if (s->sink == NULL) {
+        *status = snapshot_write(s, piece, error);
+        return true;
     }
-    return status == GBX_OK ? GBX_OK : fail(error, status, "the snapshot's sink gave up");
+    s->delivering = true;
+    gbx_status answer = s->sink(piece.p, piece.len, s->data);
+    if (!returned(s))
+        return false;
+    if (answer == GBX_EBUSY && s->background) {
+        struct buf held = { .max = piece.len };
+        buf_append(&held, piece.p, piece.len);
+        buf_done(&s->held);
+        s->held = held;
+        if (held.failed)
+            *status = fail(error, GBX_ENOMEM, "no memory for a piece that has to wait");
+        return true;
+    }
+    s->bytes += piece.len;
+    if (answer != GBX_OK)
+        *status = fail(error, answer, "the snapshot's sink gave up");
+    return true;
 }
 
 /* --- the end -------------------------------------------------------------------------------- */
@@ -185,7 +64,7 @@ finish(gbx_isolate *isolate, gbx_status status, gbx_error *error)
 
     isolate->snapshot = NULL;
     if (status == GBX_OK && s->path != NULL)
-        status = name_file(s, error);
+        status = snapshot_name_file(s, error);
     if (status == GBX_OK && (bytes = gbx_value_new_number((double)s->bytes)) == NULL)
         status = fail(error, GBX_ENOMEM, "no memory for the answer");
     gbx_future *future = s->future;
@@ -193,24 +72,55 @@ finish(gbx_isolate *isolate, gbx_status status, gbx_error *error)
         s->orphan = true;
     else
         snapshot_free(s);
-    future_finish(future, status, error, bytes, NULL);
+    if (future != NULL)
+        future_finish(future, status, error, bytes, NULL);
 }
 
-/* What was written is no use. The cell or its child stops at its next piece; that is the end, so
- * that another one can be taken then. */
-static void
-give_up(gbx_isolate *isolate, const gbx_error *error)
+/* The cell or its child stops at its next step; that is the end, so that another one can be taken
+ * then. */
+void
+snapshot_give_up(gbx_isolate *isolate, const gbx_error *error)
 {
+    struct snapshot *s = isolate->snapshot;
+
     atomic_store(&isolate->cell->channel.shared->snapshot_stop, 1);
     channel_wake_child(&isolate->cell->channel);
-    isolate->snapshot->given_up = true;
-    isolate->snapshot->error = *error;
+    s->given_up = true;
+    s->error = *error;
+    s->until_us = now_us() + SNAPSHOT_STOP_US;
+    buf_done(&s->held);
+    s->held = (struct buf){ .max = 0 };
+    if (s->future == NULL)
+        text_copy(isolate->limit.error, sizeof isolate->limit.error, error->message,
+            strlen(error->message));
 }
 
 bool
 snapshot_listens(const gbx_isolate *isolate)
 {
-    return isolate->snapshot != NULL && !isolate->snapshot->given_up;
+    const struct snapshot *s = isolate->snapshot;
+
+    return s != NULL && !s->given_up && !(s->future == NULL && s->whole) && s->held.len == 0;
+}
+
+bool
+snapshot_is_open(const gbx_isolate *isolate)
+{
+    return isolate->snapshot != NULL || isolate->snapshot_request != 0;
+}
+
+/* Those that wait for their turn. */
+static void
+abandon_queued(gbx_isolate *isolate, gbx_status status, const gbx_error *error)
+{
+    struct snapshot *s;
+
+    while ((s = isolate->snapshots) != NULL) {
+        gbx_future *future = s->future;
+        isolate->snapshots = s->next;
+        snapshot_free(s);
+        future_finish(future, status, error, NULL, NULL);
+    }
 }
 
 void
@@ -220,14 +130,28 @@ snapshot_abandon(gbx_isolate *isolate)
     gbx_status status = isolate->has_died ? isolate->death.status : GBX_EDISPOSED;
 
     isolate->snapshot_request = 0;
-    if (isolate->snapshot->given_up) {
-        error = isolate->snapshot->error;
-        finish(isolate, error.status, &error);
-        return;
-    }
     (void)fail(&error, status, "the isolate ended before its heap snapshot was written: %s",
         isolate->has_died ? isolate->death_message : gbx_strstatus(status));
-    finish(isolate, status, &error);
+    if (isolate->snapshot != NULL && isolate->snapshot->given_up) {
+        gbx_error why = isolate->snapshot->error;
+        finish(isolate, why.status, &why);
+    } else if (isolate->snapshot != NULL) {
+        finish(isolate, status, &error);
+    }
+    abandon_queued(isolate, status, &error);
+}
+
+static void begin_request(gbx_isolate *isolate, struct snapshot *s);
+
+static void
+begin_next(gbx_isolate *isolate)
+{
+    struct snapshot *s = isolate->snapshots;
+
+    if (s == NULL || isolate->cell == NULL || snapshot_is_open(isolate))
+        return;
+    isolate->snapshots = s->next;
+    begin_request(isolate, s);
 }
 
 /* The cell's answer: it has written its last piece, or its child has ended. */
@@ -236,19 +160,25 @@ snapshot_end(gbx_isolate *isolate, gbx_future *request, gbx_status status, const
 {
     gbx_error error = GBX_ERROR_INIT;
     uint32_t id = request->id;
+    struct snapshot *s = isolate->snapshot;
 
     isolate_ref(isolate);
-    isolate->snapshot_request = 0;
     if (isolate->cell != NULL) {
         isolate->cell->fork_asked = false;
         cell_restore_memory(isolate->cell, true);
     }
     /* All that the child wrote is in the ring by now; what comes later is not the child's. */
     uint64_t all = isolate->received_bytes + RING_BYTES;
-    while (snapshot_listens(isolate) && isolate->snapshot->background &&
+    while (isolate->snapshot == s && snapshot_listens(isolate) && s->background &&
            isolate->cell != NULL && isolate->received_bytes < all && snapshot_service(isolate))
         ;
-    struct snapshot *s = isolate->snapshot;
+    if (isolate->snapshot == s && s != NULL && s->held.len > 0 && status == GBX_OK) {
+        s->ended = true; /* the rest is taken when the sink has room */
+        isolate_unref(isolate);
+        return;
+    }
+    isolate->snapshot_request = 0;
+    s = isolate->snapshot;
     if (s != NULL && s->given_up) {
         error = s->error;
         finish(isolate, error.status, &error);
@@ -262,6 +192,7 @@ snapshot_end(gbx_isolate *isolate, gbx_future *request, gbx_status status, const
     request = table_get(&isolate->futures, id);
     if (request != NULL)
         future_finish(request, GBX_OK, NULL, NULL, NULL);
+    begin_next(isolate);
     isolate_unref(isolate);
 }
 
@@ -279,11 +210,23 @@ past_limit(gbx_isolate *isolate, size_t more)
     return true;
 }
 
+/* A callback may close the isolate, and then there is nothing to give up. */
+static void
+hand_over(gbx_isolate *isolate, struct span piece)
+{
+    struct snapshot *s = isolate->snapshot;
+    gbx_error error = GBX_ERROR_INIT;
+    gbx_status status;
+
+    if (deliver(s, piece, &status, &error) && status != GBX_OK && isolate->snapshot == s &&
+        isolate->cell != NULL)
+        snapshot_give_up(isolate, &error);
+}
+
 bool
 snapshot_piece(gbx_isolate *isolate, uint32_t request, struct span piece)
 {
     struct snapshot *s = isolate->snapshot;
-    gbx_error error = GBX_ERROR_INIT;
 
     if (request == 0 || request != isolate->snapshot_request)
         return false;
@@ -291,9 +234,8 @@ snapshot_piece(gbx_isolate *isolate, uint32_t request, struct span piece)
         return true;
     if (s->background)
         return false;
-    if (!past_limit(isolate, piece.len) && deliver(s, piece, &error) != GBX_OK &&
-        isolate->snapshot == s && isolate->cell != NULL)
-        give_up(isolate, &error);
+    if (!past_limit(isolate, piece.len))
+        hand_over(isolate, piece);
     return true;
 }
 
@@ -314,12 +256,20 @@ header_read(gbx_isolate *isolate, struct snapshot *s)
     return true;
 }
 
+/* An empty piece has come. */
+static void
+on_whole(gbx_isolate *isolate)
+{
+    isolate->snapshot->whole = true;
+    if (isolate->snapshot->future == NULL)
+        limit_whole(isolate);
+}
+
 bool
 snapshot_service(gbx_isolate *isolate)
 {
     struct snapshot *s = isolate->snapshot;
     struct channel *channel = &isolate->cell->channel;
-    gbx_error error = GBX_ERROR_INIT;
     uint8_t bytes[RING_BYTES / 2];
 
     if (!s->background || ring_used(&channel->snapshot) == 0) {
@@ -333,7 +283,7 @@ snapshot_service(gbx_isolate *isolate)
     }
     if (s->piece_left == 0) {
         if (header_read(isolate, s) && s->piece_left == 0)
-            s->whole = true; /* an empty piece; the child's end comes next */
+            on_whole(isolate);
     } else {
         size_t want = s->piece_left < sizeof bytes ? s->piece_left : sizeof bytes;
         size_t n = ring_take(&channel->snapshot, bytes, want);
@@ -341,24 +291,143 @@ snapshot_service(gbx_isolate *isolate)
         isolate->received_bytes += n;
         if (past_limit(isolate, n))
             return true;
-        /* A sink may close the isolate, and then there is nothing to give up. */
-        if (deliver(s, span_of(bytes, n), &error) != GBX_OK && isolate->snapshot == s &&
-            isolate->cell != NULL)
-            give_up(isolate, &error);
+        hand_over(isolate, span_of(bytes, n));
     }
     if (isolate->cell != NULL)
         channel_wake_child(channel);
     return true;
 }
 
+/* --- while it is under way ------------------------------------------------------------------- */
+
+/* Its end is wanted now. An attached one may not have begun: the cell skips it then. */
+static void
+stop(gbx_isolate *isolate, gbx_error *error)
+{
+    struct snapshot *s = isolate->snapshot;
+
+    snapshot_give_up(isolate, error);
+    if (!s->background)
+        finish(isolate, error->status, error);
+}
+
+/* The child does not end by itself. The cell will tell of its end, but may be busy. */
+static void
+end_child(gbx_isolate *isolate)
+{
+    gbx_error error = isolate->snapshot->error;
+
+    (void)cell_kill_child(isolate->cell);
+    if (isolate->snapshot->future == NULL)
+        limit_rest_ends(isolate);
+    finish(isolate, error.status, &error);
+}
+
+static void
+tell_progress(gbx_isolate *isolate, struct snapshot *s)
+{
+    uint32_t percent = atomic_load(&isolate->cell->channel.shared->snapshot_percent);
+
+    if (percent > 100)
+        percent = 100;
+    if (percent == s->told_percent && s->bytes == s->told_bytes)
+        return;
+    s->told_percent = percent;
+    s->told_bytes = s->bytes;
+    s->delivering = true;
+    s->on_progress(percent, s->bytes, s->data);
+    (void)returned(s);
+}
+
+void
+snapshot_look(gbx_isolate *isolate, uint64_t now)
+{
+    struct snapshot *s = isolate->snapshot;
+    gbx_error error = GBX_ERROR_INIT;
+
+    if (s == NULL)
+        return;
+    if (now >= s->until_us && s->given_up) {
+        end_child(isolate);
+    } else if (now >= s->until_us) {
+        uint64_t us = s->timeout_us != 0 ? s->timeout_us : SNAPSHOT_TIMEOUT_US;
+        (void)fail(&error, GBX_ETIMEOUT, "the heap snapshot was not whole after %llu us",
+            (unsigned long long)us);
+        error.limit = us;
+        stop(isolate, &error);
+    } else if (!s->given_up && s->on_progress != NULL) {
+        tell_progress(isolate, s);
+    }
+}
+
+void
+snapshot_begin(gbx_isolate *isolate, struct snapshot *s)
+{
+    struct channel *channel = &isolate->cell->channel;
+
+    atomic_store(&channel->shared->snapshot_stop, 0);
+    atomic_store(&channel->shared->snapshot_percent, 0);
+    /* A child that was given up may have left bytes behind. */
+    channel->snapshot.position = atomic_load(&channel->shared->snapshot.head);
+    channel->snapshot.peer = channel->snapshot.position;
+    atomic_store(&channel->shared->snapshot.tail, channel->snapshot.position);
+    s->bytes_max =
+        SNAPSHOT_BYTES_BASE + isolate->options.memory_limit_bytes * SNAPSHOT_BYTES_FACTOR;
+    if (s->memory_bytes == 0)
+        s->memory_bytes = isolate->options.memory_limit_bytes * SNAPSHOT_MEMORY_FACTOR +
+                          SNAPSHOT_MEMORY_BYTES;
+    s->until_us = s->timeout_us > LIMIT_US_MAX
+                      ? UINT64_MAX
+                      : now_us() + (s->timeout_us != 0 ? s->timeout_us : SNAPSHOT_TIMEOUT_US);
+    isolate->snapshot = s;
+}
+
+static void
+begin_request(gbx_isolate *isolate, struct snapshot *s)
+{
+    gbx_error error = GBX_ERROR_INIT;
+    gbx_future *request = future_new(isolate, FUTURE_SNAPSHOT);
+    bool keeps_ids = (s->flags & GBX_SNAPSHOT_STABLE_IDS) != 0;
+
+    if (request->finished) {
+        gbx_future *future = s->future;
+        snapshot_free(s);
+        future_finish(future, request->status, request->error, NULL, NULL);
+        gbx_future_free(request);
+        return;
+    }
+    request->urgent = s->background;
+    snapshot_begin(isolate, s);
+    isolate->snapshot_request = request->id;
+    isolate->cell->fork_asked = s->background;
+    if (!s->background || keeps_ids)
+        (void)cell_lift_memory(isolate->cell, s->memory_bytes);
+    put_snapshot(&isolate->scratch->out, isolate_tag(isolate, request->id),
+        &(struct msg_snapshot){ .background = s->background,
+            .flags = (keeps_ids ? SNAPSHOT_KEEPS_IDS : 0u) |
+                     ((s->flags & GBX_SNAPSHOT_ZSTD) != 0 ? SNAPSHOT_COMPRESSED : 0u) });
+    (void)future_send(isolate, request);
+    if (request->finished && isolate->snapshot == s)
+        finish(
+            isolate, fail(&error, request->status, "cannot ask for the heap snapshot"), &error);
+    gbx_future_free(request);
+    isolate_urge(isolate);
+    isolate_watch_snapshot(isolate);
+    isolate_rest(isolate); /* who polls is rung for the first piece, too */
+}
+
 /* --- public --------------------------------------------------------------------------------- */
+
+enum {
+    ALL_FLAGS = GBX_SNAPSHOT_STABLE_IDS | GBX_SNAPSHOT_ZSTD | GBX_SNAPSHOT_QUEUE
+};
 
 static gbx_status
 snapshot_open(const gbx_snapshot_options *options, struct snapshot **out, gbx_error *error)
 {
     gbx_snapshot_options o;
     gbx_status status = options_read(&o, sizeof o, options,
-        offsetof(gbx_snapshot_options, reserved), "snapshot options", error);
+        offsetof(gbx_snapshot_options, flags), "snapshot options", error);
 
     if (status != GBX_OK)
         return status;
@@ -367,6 +436,8 @@ snapshot_open(const gbx_snapshot_options *options, struct snapshot **out, gbx_er
             "snapshot options: exactly one of path, fd and sink says where it goes");
     if (o.mode > GBX_SNAPSHOT_ATTACHED)
         return fail(error, GBX_EUNSUPPORTED, "snapshot options: unknown mode %u", o.mode);
+    if ((o.flags & ~(uint32_t)ALL_FLAGS) != 0)
+        return fail(error, GBX_EUNSUPPORTED, "snapshot options: unknown flag 0x%x", o.flags);
     int flags = o.fd >= 0 ? fcntl(o.fd, F_GETFL) : O_WRONLY;
     if (flags < 0)
         return fail_errno(error, "snapshot options: fd %d", o.fd);
@@ -376,10 +447,14 @@ snapshot_open(const gbx_snapshot_options *options, struct snapshot **out, gbx_er
     if (s == NULL)
         return fail(error, GBX_ENOMEM, "no memory for a snapshot");
     s->background = o.mode == GBX_SNAPSHOT_BACKGROUND;
+    s->flags = o.flags;
     s->fd = o.fd;
     s->sink = o.sink;
+    s->on_progress = o.on_progress;
     s->data = o.data;
-    status = o.path == NULL ? GBX_OK : open_file(s, o.path, error);
+    s->timeout_us = o.timeout_us;
+    s->memory_bytes = o.memory_bytes;
+    status = o.path == NULL ? GBX_OK : snapshot_create_file(s, o.path, error);
     if (status != GBX_OK) {
         snapshot_free(s);
         return status;
@@ -388,54 +463,118 @@ snapshot_open(const gbx_snapshot_options *options, struct snapshot **out, gbx_er
     return GBX_OK;
 }
 
-gbx_future *
-gbx_heap_snapshot(gbx_isolate *isolate, const gbx_snapshot_options *options)
+/* Why it cannot be taken, whatever it is; NULL: it can. */
+static gbx_future *
+refused(const gbx_isolate *isolate, const gbx_snapshot_options *options)
 {
-    gbx_error error = GBX_ERROR_INIT;
-    struct snapshot *s = NULL;
+    const struct snapshot *s = isolate->snapshots;
+    uint32_t count = 0;
 
-    if (isolate->snapshot_request != 0)
+    for (; s != NULL; s = s->next)
+        count++;
+    if (snapshot_is_open(isolate) &&
+        (options == NULL || (options->flags & GBX_SNAPSHOT_QUEUE) == 0))
         return future_failed(GBX_ELIMIT, "a heap snapshot of this isolate is under way");
+    if (count >= SNAPSHOTS_QUEUED_MAX)
+        return future_failed(
+            GBX_ELIMIT, "%u heap snapshots of this isolate wait already", count);
     if (options != NULL && options->mode == GBX_SNAPSHOT_BACKGROUND && isolate->cell != NULL &&
         cell_cannot_fork(isolate->cell))
         return future_failed(GBX_EUNSUPPORTED,
             "no background snapshot: the isolate was opened with GBX_ISOLATE_NO_FORK, or this "
             "kernel has no seccomp user notification (before 5.5)");
+    return NULL;
+}
+
+gbx_future *
+gbx_heap_snapshot(gbx_isolate *isolate, const gbx_snapshot_options *options)
+{
+    gbx_error error = GBX_ERROR_INIT;
+    struct snapshot *s = NULL, **last = &isolate->snapshots;
+    gbx_future *future = refused(isolate, options);
+
+    if (future != NULL)
+        return future;
     if (snapshot_open(options, &s, &error) != GBX_OK)
         return future_refused(&error);
-    gbx_future *future = future_new(isolate, FUTURE_LOCAL);
-    gbx_future *request = future_new(isolate, FUTURE_SNAPSHOT);
-    if (future->finished || request->finished) {
+    future = future_new(isolate, FUTURE_LOCAL);
+    if (future->finished) {
         snapshot_free(s);
-        if (!future->finished)
-            future_finish(future, request->status, request->error, NULL, NULL);
-        gbx_future_free(request);
         return future;
     }
-    future->urgent = request->urgent = s->background;
-    struct channel *channel = &isolate->cell->channel;
-    atomic_store(&channel->shared->snapshot_stop, 0);
-    /* A child that was given up may have left bytes behind. */
-    channel->snapshot.position = atomic_load(&channel->shared->snapshot.head);
-    channel->snapshot.peer = channel->snapshot.position;
-    atomic_store(&channel->shared->snapshot.tail, channel->snapshot.position);
     s->future = future;
-    s->bytes_max =
-        SNAPSHOT_BYTES_BASE + isolate->options.memory_limit_bytes * SNAPSHOT_BYTES_FACTOR;
-    isolate->snapshot = s;
-    isolate->snapshot_request = request->id;
-    isolate->cell->fork_asked = s->background;
-    if (!s->background)
-        (void)cell_lift_memory(isolate->cell);
-    put_snapshot(&isolate->scratch->out, isolate_tag(isolate, request->id),
-        &(struct msg_snapshot){ .background = s->background });
-    (void)future_send(isolate, request);
-    if (request->finished && isolate->snapshot == s)
-        finish(
-            isolate, fail(&error, request->status, "cannot ask for the heap snapshot"), &error);
-    gbx_future_free(request);
-    isolate_urge(isolate);
-    isolate_watch_snapshot(isolate);
-    isolate_rest(isolate); /* who polls is rung for the first piece, too */
+    future->urgent = s->background || snapshot_is_open(isolate);
+    if (!snapshot_is_open(isolate)) {
+        begin_request(isolate, s);
+        return future;
+    }
+    while (*last != NULL)
+        last = &(*last)->next;
+    *last = s;
     return future;
+}
+
+/* The snapshot of an open future, under way or waiting. */
+static struct snapshot *
+snapshot_of(const gbx_future *future)
+{
+    struct snapshot *s = future->isolate->snapshot;
+
+    if (s != NULL && s->future == future)
+        return s;
+    for (s = future->isolate->snapshots; s != NULL && s->future != future; s = s->next)
+        ;
+    return s;
+}
+
+gbx_status
+gbx_heap_snapshot_cancel(gbx_future *future)
+{
+    gbx_error error = GBX_ERROR_INIT;
+
+    if (future->finished)
+        return GBX_OK;
+    gbx_isolate *isolate = future->isolate;
+    struct snapshot *s = snapshot_of(future), **at = &isolate->snapshots;
+    if (s == NULL)
+        return GBX_EINVAL;
+    (void)fail(&error, GBX_ETERMINATED, "the heap snapshot was cancelled");
+    if (s == isolate->snapshot) {
+        if (!s->given_up)
+            stop(isolate, &error);
+        return GBX_OK;
+    }
+    while (*at != s)
+        at = &(*at)->next;
+    *at = s->next;
+    snapshot_free(s);
+    future_finish(future, GBX_ETERMINATED, &error, NULL, NULL);
+    return GBX_OK;
+}
+
+gbx_status
+gbx_heap_snapshot_resume(gbx_future *future)
+{
+    if (future->finished)
+        return GBX_OK;
+    gbx_isolate *isolate = future->isolate;
+    struct snapshot *s = snapshot_of(future);
+    if (s == NULL)
+        return GBX_EINVAL;
+    if (s->held.len == 0)
+        return GBX_OK;
+    isolate_ref(isolate);
+    struct buf held = s->held;
+    s->held = (struct buf){ .max = 0 };
+    hand_over(isolate, buf_span(&held));
+    buf_done(&held);
+    if (isolate->cell != NULL && isolate->snapshot == s) {
+        gbx_future *request = table_get(&isolate->futures, isolate->snapshot_request);
+        if (s->ended && request != NULL)
+            snapshot_end(isolate, request, GBX_OK, NULL);
+        else
+            isolate_rest(isolate);
+    }
+    isolate_unref(isolate);
+    return GBX_OK;
 }

@@ -122,7 +122,7 @@ check_original(const gbx_isolate *isolate, gbx_error *error)
         return fail(error, GBX_EUNSUPPORTED,
             "no fork: the isolate was opened with GBX_ISOLATE_NO_FORK, or this kernel has no "
             "seccomp user notification (before 5.9)");
-    if (is_running(isolate) || isolate->cell->twin != NULL || isolate->snapshot_request != 0)
+    if (is_running(isolate) || isolate->cell->twin != NULL || snapshot_is_open(isolate))
         return fail(error, GBX_EBUSY,
             "the isolate is not at rest: a call, a heap snapshot or another fork is under way");
     if (isolate->inspectors.live > 0)
@@ -300,7 +300,7 @@ isolate_like(gbx_isolate *original, const gbx_fork_options *options)
     gbx_isolate_options o = original->options;
 
     o.flags &= ~(uint32_t)GBX_ISOLATE_WAIT;
-
+    o.limit_snapshot = NULL;
     if (options->name != NULL)
         o.name = options->name;
     if (options->on_console != NULL)

@@ -38,6 +38,7 @@ struct channel_shared {
     _Atomic uint32_t stop;                   /* bumped by gbx_isolate_terminate() */
     _Atomic uint32_t child_bell;             /* futex: the snapshot child waits for room */
     _Atomic uint32_t snapshot_stop;          /* the host no longer wants the snapshot */
+    _Atomic uint32_t snapshot_percent;       /* of it: how much of the graph is built */
 };
 
 #define CHANNEL_NOTE_STACK 2048 /* bytes of guest stack in a death note: half its page */

@@ -58,6 +58,12 @@ sandbox_memory_ceiling(uint64_t memory_limit_bytes)
     return memory_limit_bytes + memory_limit_bytes / 2 + CELL_RESERVE_BYTES;
 }
 
+static uint64_t
+room_of_child(const struct sandbox_cell *cell)
+{
+    return cell->memory_limit_bytes * SNAPSHOT_MEMORY_MOST + SNAPSHOT_MEMORY_BYTES;
+}
+
 /* The soft limits are the guest's; the hard ones leave room for a snapshot on top. */
 static int
 limit_memory(pid_t pid, const struct sandbox_cell *cell, uint64_t more_bytes)
@@ -66,7 +72,7 @@ limit_memory(pid_t pid, const struct sandbox_cell *cell, uint64_t more_bytes)
     uint64_t data =
         cell->data_bytes + sandbox_memory_ceiling(cell->memory_limit_bytes) + more_bytes;
     uint64_t address = cell->address_bytes + limit + CELL_ADDRESS_BYTES;
-    uint64_t child = cell->memory_limit_bytes * SNAPSHOT_MEMORY_FACTOR + SNAPSHOT_MEMORY_BYTES;
+    uint64_t child = room_of_child(cell);
     int error = set_limit(pid, RLIMIT_DATA, data, data + child);
 
     return error != 0 ? error : set_limit(pid, RLIMIT_AS, address, address + child);
@@ -93,11 +99,11 @@ sandbox_open_door(int pid, bool open)
 }
 
 int
-sandbox_raise_memory(int pid)
+sandbox_raise_memory(int pid, const struct sandbox_cell *cell, uint64_t most_bytes)
 {
-    int error = set_limit(pid, RLIMIT_DATA, RLIM_INFINITY, RLIM_INFINITY);
+    uint64_t room = room_of_child(cell);
 
-    return error != 0 ? error : set_limit(pid, RLIMIT_AS, RLIM_INFINITY, RLIM_INFINITY);
+    return limit_memory(pid, cell, most_bytes < room ? most_bytes : room);
 }
 
 int

@@ -63,9 +63,9 @@ int sandbox_open_door(int pid, bool open);
 uint64_t sandbox_memory_ceiling(uint64_t memory_limit_bytes);
 
 /* In the template, for one of its cells. Taking a heap snapshot needs memory that the guest has no
- * right to, since V8 copies the object graph: lifts the soft limits to the hard ones, or sets
- * them back, `kept_bytes` higher. 0, or an errno. */
-int sandbox_raise_memory(int pid);
+ * right to, since V8 copies the object graph: lifts the soft limits, by `most_bytes`, but not
+ * past the hard ones; or sets them back, `kept_bytes` higher. 0, or an errno. */
+int sandbox_raise_memory(int pid, const struct sandbox_cell *cell, uint64_t most_bytes);
 int sandbox_restore_memory(int pid, const struct sandbox_cell *cell, uint64_t kept_bytes);
 
 /* --- any process ----------------------------------------------------------------------------- */

@@ -35,6 +35,12 @@ enum call_flags {
     CALL_ACCESSORS = 64, /* OPERATE: may run getters, setters, proxies */
 };
 
+/* SNAPSHOT. */
+enum snapshot_flags {
+    SNAPSHOT_KEEPS_IDS = 1,  /* objects are given ids first that later snapshots find again */
+    SNAPSHOT_COMPRESSED = 2, /* a zstd frame */
+};
+
 /* OPERATE. */
 enum reference_operation {
     OPERATE_GET,    /* the property `key` */

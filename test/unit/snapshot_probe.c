@@ -59,7 +59,7 @@ write_snapshot(int fd)
 {
     struct file_sink sink = { fd, 0, SIZE_MAX };
 
-    CHECK(engine_heap_snapshot(to_file, &sink));
+    CHECK(engine_heap_snapshot(to_file, NULL, &sink));
     CHECK(sink.pieces > 5);
     (void)close(fd);
 }
@@ -81,7 +81,7 @@ snapshot_stops_with_its_sink(void)
 {
     struct file_sink sink = { open("/dev/null", O_WRONLY | O_CLOEXEC), 0, 2 };
 
-    CHECK(!engine_heap_snapshot(to_file, &sink));
+    CHECK(!engine_heap_snapshot(to_file, NULL, &sink));
     CHECK(sink.pieces == 3);
     CHECK(strcmp(probe_text("'usable'"), "usable") == 0);
 }

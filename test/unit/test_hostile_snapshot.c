@@ -2,8 +2,12 @@
 #include "hostile.h"
 
 #include "base/check.h"
+#include "base/clock.h"
+#include "host/snapshot.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static struct fake_cell f;
 
@@ -315,4 +319,206 @@ Test(hostile_snapshot, who_hears_of_the_end_may_close_the_isolate)
     cr_assert_eq(isolate->futures.live, 0);
     isolate_unref(isolate);
     cr_assert_null(f.isolate);
+}
+
+/* --- sinks that hold up, and progress -------------------------------------------------------- */
+
+static int32_t room; /* pieces that holding_sink() takes */
+
+static gbx_status
+holding_sink(const void *piece, size_t len, void *data)
+{
+    if (room == 0)
+        return GBX_EBUSY;
+    room--;
+    return sink(piece, len, data);
+}
+
+/* The cell says once and again that its child has ended, while the rest waits for room. */
+Test(hostile_snapshot, the_end_waits_for_what_is_held)
+{
+    static const uint8_t stream[] = { 3, 0, 0, 0, 'a', 'b', 'c', 2, 0, 0, 0, 'd', 'e', 0, 0, 0,
+        0 };
+    gbx_future *future = snapshot(GBX_SNAPSHOT_BACKGROUND, holding_sink);
+
+    write_child_stream(stream, sizeof stream);
+    fake_cell_serve(&f);
+    say_end(f.isolate->snapshot_request);
+    say_end(f.isolate->snapshot_request);
+    still_trusted(&f);
+    cr_assert_eq(gbx_future_status(future, NULL), GBX_EBUSY);
+    cr_assert_eq(gbx_heap_snapshot_resume(future), GBX_OK);
+    cr_assert_eq(snapshot_bytes, 0);
+    room = 1;
+    cr_assert_eq(gbx_heap_snapshot_resume(future), GBX_OK);
+    cr_assert_eq(snapshot_bytes, 3);
+    cr_assert_eq(gbx_future_status(future, NULL), GBX_EBUSY);
+    room = 1;
+    cr_assert_eq(gbx_heap_snapshot_resume(future), GBX_OK);
+    cr_assert_eq(gbx_future_status(future, NULL), GBX_OK);
+    cr_assert_eq(snapshot_bytes, 5);
+    gbx_future_free(future);
+}
+
+Test(hostile_snapshot, what_is_held_cannot_be_said_again_in_messages)
+{
+    gbx_future *future = snapshot(GBX_SNAPSHOT_ATTACHED, holding_sink);
+    gbx_error error = GBX_ERROR_INIT;
+
+    say_piece(f.isolate->snapshot_request, 10);
+    say_end(f.isolate->snapshot_request);
+    cr_assert_eq(gbx_future_status(future, &error), GBX_EBUSY);
+    cr_assert_str_eq(error.message, "the snapshot's sink gave up");
+    gbx_future_free(future);
+}
+
+static uint32_t last_percent;
+
+static void
+note_percent(uint32_t percent, uint64_t bytes, void *data)
+{
+    (void)bytes;
+    (void)data;
+    last_percent = percent;
+}
+
+Test(hostile_snapshot, no_more_than_all_of_it_is_ever_done)
+{
+    gbx_snapshot_options options = GBX_SNAPSHOT_OPTIONS_INIT;
+
+    options.sink = sink;
+    options.on_progress = note_percent;
+    gbx_future *future = gbx_heap_snapshot(f.isolate, &options);
+    atomic_store(&f.side.shared->snapshot_percent, 0xffffffff);
+    snapshot_look(f.isolate, now_us());
+    cr_assert_eq(last_percent, 100);
+    gbx_future_free(future);
+}
+
+/* The child neither ends nor writes: the future does not wait for it. */
+Test(hostile_snapshot, a_child_that_does_not_end_is_left_behind)
+{
+    gbx_snapshot_options options = GBX_SNAPSHOT_OPTIONS_INIT;
+
+    options.sink = sink;
+    options.timeout_us = 1000;
+    gbx_future *future = gbx_heap_snapshot(f.isolate, &options);
+    snapshot_look(f.isolate, now_us() + 2000);
+    cr_assert_eq(atomic_load(&f.side.shared->snapshot_stop), 1);
+    cr_assert_eq(gbx_future_status(future, NULL), GBX_EBUSY, "its child is given a moment");
+    snapshot_look(f.isolate, now_us() + 2 * SNAPSHOT_STOP_US);
+    cr_assert_eq(gbx_future_status(future, NULL), GBX_ETIMEOUT);
+    gbx_future_free(future);
+    future = gbx_heap_snapshot(f.isolate, &options);
+    cr_assert_eq(gbx_future_status(future, NULL), GBX_ELIMIT, "it still has the ring");
+    gbx_future_free(future);
+    say_end(f.isolate->snapshot_request);
+    still_trusted(&f);
+    cr_assert_not(snapshot_is_open(f.isolate));
+}
+
+/* --- at the limit ---------------------------------------------------------------------------- */
+
+static char limit_path[64];
+
+static void
+want_limit(void)
+{
+    gbx_error error = GBX_ERROR_INIT;
+
+    (void)snprintf(limit_path, sizeof limit_path, "/tmp/glovebox-limit-%d", (int)getpid());
+    f.isolate->options.limit_snapshot = limit_path;
+    cr_assert_eq(limit_begin(f.isolate, &error), GBX_OK, "%s", error.message);
+}
+
+static const uint8_t small_stream[] = { 3, 0, 0, 0, 'a', 'b', 'c', 0, 0, 0, 0 };
+
+Test(hostile_snapshot, none_is_taken_at_the_limit_unasked)
+{
+    cr_assert_eq(limit_asked(f.isolate), LIMIT_UNASKED);
+    put_forked(&f.out, tag(0), &(struct msg_forked){ .no_empty_struct = 0 });
+    fake_cell_say(&f);
+    condemned(&f, "a fork that nobody asked for");
+}
+
+Test(hostile_snapshot, the_one_at_the_limit_is_taken_once)
+{
+    char text[8] = "";
+
+    want_limit();
+    cr_assert_eq(limit_asked(f.isolate), LIMIT_GO);
+    cr_assert_neq(f.isolate->limit.rests_since_us, 0);
+    cr_assert_eq(limit_asked(f.isolate), LIMIT_UNASKED);
+    write_child_stream(small_stream, sizeof small_stream);
+    fake_cell_serve(&f);
+    cr_assert_eq(f.isolate->limit.rests_since_us, 0, "deadlines go on when it is there");
+    cr_assert_eq(limit_asked(f.isolate), LIMIT_UNASKED);
+    write_child_stream(small_stream, sizeof small_stream);
+    fake_cell_serve(&f);
+    still_trusted(&f);
+    FILE *file = fopen(limit_path, "re");
+    cr_assert_not_null(file);
+    cr_assert_eq(fread(text, 1, sizeof text, file), 3);
+    cr_assert_eq(fclose(file), 0);
+    cr_assert_eq(remove(limit_path), 0);
+}
+
+Test(hostile_snapshot, the_one_at_the_limit_comes_after_one_under_way)
+{
+    gbx_future *future = snapshot(GBX_SNAPSHOT_BACKGROUND, sink);
+
+    want_limit();
+    cr_assert_eq(limit_asked(f.isolate), LIMIT_LATER);
+    write_child_stream(small_stream, sizeof small_stream);
+    say_end(f.isolate->snapshot_request);
+    cr_assert_eq(gbx_future_status(future, NULL), GBX_OK);
+    gbx_future_free(future);
+    cr_assert_eq(limit_asked(f.isolate), LIMIT_GO);
+}
+
+Test(hostile_snapshot, the_one_at_the_limit_is_whole_or_none)
+{
+    want_limit();
+    cr_assert_eq(limit_asked(f.isolate), LIMIT_GO);
+    write_child_stream(small_stream, sizeof small_stream - 1);
+    fake_cell_serve(&f);
+    isolate_condemn(f.isolate, GBX_EMEMORY, "as if");
+    cr_assert_null(gbx_isolate_death(f.isolate)->snapshot);
+    cr_assert_str_eq(
+        gbx_isolate_death(f.isolate)->snapshot_error, "the snapshot child ended early");
+    cr_assert_neq(access(limit_path, F_OK), 0);
+    cr_assert_eq(fake_cell_reap(&f), SIGKILL);
+}
+
+Test(hostile_snapshot, the_one_at_the_limit_is_cut_off_too)
+{
+    static uint8_t stretch[RING_BYTES / 2];
+    static const uint8_t header[] = { 0xff, 0xff, 0xff, 0xff };
+    uint64_t most = open_small();
+
+    want_limit();
+    cr_assert_eq(limit_asked(f.isolate), LIMIT_GO);
+    write_child_stream(header, sizeof header);
+    for (uint64_t sent = 0; sent <= most && f.isolate->cell != NULL; sent += sizeof stretch) {
+        write_child_stream(stretch, sizeof stretch);
+        fake_cell_serve(&f);
+    }
+    condemned(&f, "a heap snapshot past its limit");
+    cr_assert_neq(access(limit_path, F_OK), 0);
+}
+
+/* It neither ends nor dies: its deadlines do not rest for ever. */
+Test(hostile_snapshot, the_one_at_the_limit_holds_nobody_for_ever)
+{
+    want_limit();
+    cr_assert_eq(limit_asked(f.isolate), LIMIT_GO);
+    snapshot_look(f.isolate, now_us() + SNAPSHOT_TIMEOUT_US + 1000);
+    cr_assert_eq(atomic_load(&f.side.shared->snapshot_stop), 1);
+    snapshot_look(f.isolate, now_us() + 2 * SNAPSHOT_STOP_US);
+    cr_assert_eq(f.isolate->limit.rests_since_us, 0);
+    still_trusted(&f);
+    isolate_condemn(f.isolate, GBX_EMEMORY, "as if");
+    cr_assert_not_null(
+        strstr(gbx_isolate_death(f.isolate)->snapshot_error, "was not whole after"));
+    cr_assert_eq(fake_cell_reap(&f), SIGKILL);
 }

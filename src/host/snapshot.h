@@ -1,0 +1,80 @@
+/* snapshot.h - what the files about heap snapshots share.
+ *
+ * Runs in:  host.
+ * Trusts:   nothing of the bytes that a cell or its child sends but their number.
+ * Threads:  as host.h.
+ */
+#ifndef HOST_SNAPSHOT_H
+#define HOST_SNAPSHOT_H
+
+#include "host/host.h"
+
+struct snapshot {
+    struct snapshot *next; /* in isolate->snapshots */
+    gbx_future *future;    /* the caller's; open; finished by us. NULL: the one at the limit */
+    bool background;
+    uint32_t flags;  /* set of enum gbx_snapshot_flags */
+    bool nameless;   /* fd is an O_TMPFILE */
+    int fd;          /* owned if there is a path, else the caller's; -1: a sink */
+    char *path;      /* owned; NULL: fd or sink */
+    char *temporary; /* owned; a name that the file has until it is whole; NULL: none */
+    gbx_snapshot_sink sink;
+    gbx_snapshot_progress on_progress;
+    void *data;
+    uint64_t timeout_us, memory_bytes; /* as asked for; 0: the default */
+    bool delivering;                   /* a callback is on the stack, */
+    bool orphan;   /* and has ended the snapshot: to be freed when it returns */
+    bool given_up; /* for this; the cell has been told to stop and has not answered yet */
+    gbx_error error;
+    uint64_t until_us; /* its deadline; once given up, when its child is killed */
+    bool ended;     /* the cell has told of the child's end, and the sink held something up */
+    uint64_t bytes; /* written so far */
+    uint64_t bytes_max; /* no guest of this size has a larger one */
+    uint32_t told_percent;
+    uint64_t told_bytes;
+    struct buf
+        held; /* a piece that the sink had no room for; while it is there, nothing is read */
+    uint8_t header[4];   /* of the background stream */
+    uint32_t have;       /* bytes of it */
+    bool whole;          /* the background stream's end has been read */
+    uint32_t piece_left; /* of the piece that is being read */
+};
+
+/* --- files (snapshot_file.c) ----------------------------------------------------------------- */
+
+/* Opens a file that has no name, or a temporary one, until it is whole. */
+gbx_status snapshot_create_file(struct snapshot *s, const char *path, gbx_error *error);
+/* Gives it its name. */
+gbx_status snapshot_name_file(struct snapshot *s, gbx_error *error);
+/* Appends, to a file or to the caller's descriptor. */
+gbx_status snapshot_write(struct snapshot *s, struct span piece, gbx_error *error);
+/* What has no name of its own is gone then. */
+void snapshot_free(struct snapshot *s);
+
+/* --- its way (snapshot.c) -------------------------------------------------------------------- */
+
+/* Its stream begins: the child's ring is emptied, and its clock runs. */
+void snapshot_begin(struct gbx_isolate *isolate, struct snapshot *s);
+/* What comes is no use any more; the cell or its child is told to stop. */
+void snapshot_give_up(struct gbx_isolate *isolate, const gbx_error *error);
+
+/* --- at the limit (limit.c) ------------------------------------------------------------------ */
+
+/* Tells a new cell that one is wanted. */
+gbx_status limit_begin(struct gbx_isolate *isolate, gbx_error *error);
+enum limit_answer {
+    LIMIT_GO,
+    LIMIT_LATER, /* another snapshot is under way */
+    LIMIT_NEVER, /* it cannot be written */
+    LIMIT_UNASKED
+};
+/* The cell asks for the fork that writes it. */
+enum limit_answer limit_asked(struct gbx_isolate *isolate);
+/* Deadlines rest no longer. */
+void limit_rest_ends(struct gbx_isolate *isolate);
+/* All of it has come. */
+void limit_whole(struct gbx_isolate *isolate);
+/* The isolate has died: fills in the certificate. */
+void limit_certify(struct gbx_isolate *isolate);
+
+#endif
