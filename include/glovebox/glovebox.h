@@ -12,6 +12,7 @@
 #include <glovebox/isolate.h>
 #include <glovebox/module.h>
 #include <glovebox/observe.h>
+#include <glovebox/profile.h>
 #include <glovebox/reference.h>
 #include <glovebox/runtime.h>
 #include <glovebox/script.h>

@@ -170,6 +170,10 @@
  * Atomics.waitAsync) from one request of the host to the next: it belongs to no call, and no guest
  * code may run without a deadline. */
 #define PUMP_WALL_US         1000000
+/* Kinds of profiles, and how long a cell may take to begin or hand out one: it is in the middle of
+ * what cannot be interrupted, or writes some hundred megabytes. */
+#define PROFILE_KINDS        2
+#define PROFILE_ANSWER_US    60000000
 /* How long debuggers may hold a call: an afternoon's session, and not for ever. */
 #define PAUSE_LIMIT_US       3600000000u
 /* What a template's preloads may take, unless its maker says otherwise: compiling and running 9 MB

@@ -4,6 +4,7 @@
  * do as it should, or does nothing any more: a grace period later it is killed.
  */
 #include "host/host.h"
+#include "host/profile.h"
 
 #include "base/clock.h"
 
@@ -167,6 +168,7 @@ isolate_enforce(gbx_isolate *isolate, uint64_t now)
     if (isolate->posting) /* an answer may have come that is not taken in now */
         return isolate->next_kill_us = now + STOP_STARVED_LOOK_US;
     isolate_take_last(isolate); /* an answer that has come counts */
+    next = isolate->cell != NULL ? profiles_look(isolate, now) : next;
     if (isolate->cell != NULL && isolate->held != GBX_HOLD_NONE)
         return isolate->next_kill_us = isolate_enforce_hold(isolate, now);
     while (isolate->cell != NULL &&

@@ -299,7 +299,8 @@ struct gbx_isolate {
     bool has_died;
     char death_message[512], death_stack[CHANNEL_NOTE_STACK], last_function[64];
 
-    struct snapshot *snapshot; /* the one under way; NULL: none */
+    struct profile *profiles[PROFILE_KINDS]; /* those under way; NULL: none */
+    struct snapshot *snapshot;               /* the one under way; NULL: none */
     uint32_t snapshot_request; /* the cell's part of it, until it has answered; 0: none */
 };
 

@@ -2,6 +2,7 @@
 #include "host/given.h"
 #include "host/host.h"
 #include "host/observe.h"
+#include "host/profile.h"
 #include "host/shared.h"
 
 #include "base/check.h"
@@ -93,6 +94,7 @@ isolate_finish_all(gbx_isolate *isolate, gbx_status status, const gbx_error *err
 
     if (isolate->snapshot != NULL)
         snapshot_abandon(isolate);
+    profiles_abandon(isolate);
     while ((future = table_any(&isolate->futures, &id)) != NULL)
         future_finish(future, status, error, NULL, NULL);
 }
