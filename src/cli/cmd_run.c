@@ -126,6 +126,20 @@ static const struct flag common[] = {
         .kind = FLAG_BOOL,
         .offset = FIELD(attached),
         .help = "the cell itself writes it, and stands still meanwhile" },
+    { .name = "cpu-prof",
+        .kind = FLAG_TEXT,
+        .optional = true,
+        .value = "FILE",
+        .offset = FIELD(cpu_profile),
+        .help =
+            "write where the time went to FILE, a .cpuprofile for Chrome DevTools; also of a "
+            "program that ran into a limit" },
+    { .name = "heap-prof",
+        .kind = FLAG_TEXT,
+        .optional = true,
+        .value = "FILE",
+        .offset = FIELD(heap_profile),
+        .help = "write what allocated the memory that lives to FILE, a .heapprofile" },
     { .name = "help", .letter = 'h', .kind = FLAG_HELP, .help = "this text" },
     { .name = NULL },
 };

@@ -2,6 +2,7 @@
 #ifndef CLI_RUN_H
 #define CLI_RUN_H
 
+#include "base/limits.h"
 #include "cli/cli.h"
 
 #include <glovebox/devtools.h>
@@ -24,6 +25,8 @@ struct run_options {
     const char *root;                  /* --root; NULL: nothing can be imported */
     const char *snapshot;              /* --heap-snapshot; NULL: none */
     const char *inspect, *inspect_brk; /* [HOST:]PORT, "" for the usual one; NULL: not given */
+    const char *cpu_profile;           /* --cpu-prof; "": a name of its own; NULL: none */
+    const char *heap_profile;          /* --heap-prof, likewise */
     uint64_t memory_bytes;
     uint64_t stack_bytes;
     uint64_t timeout_us;
@@ -47,6 +50,12 @@ struct costs {
     uint64_t sent_bytes;
     uint64_t received_bytes;
     gbx_value *heap; /* owned; gbx_isolate_statistics(); NULL: the isolate has died */
+};
+
+/* A profile under way. */
+struct run_profile {
+    gbx_future *future; /* owned; NULL: none */
+    char name[96];      /* that was made for it; "": the flag says */
 };
 
 struct run {
@@ -76,7 +85,8 @@ struct run {
     gbx_value *rejection_value; /* owned; NULL: it cannot be copied */
     gbx_value *result;          /* owned; if it was asked for */
     struct costs costs;
-    uint64_t snapshot_bytes; /* 0: none was taken */
+    struct run_profile profile[PROFILE_KINDS]; /* by enum gbx_profile_kind */
+    uint64_t snapshot_bytes;                   /* 0: none was taken */
     uint64_t snapshot_us;
 };
 
@@ -91,6 +101,17 @@ void run_free_inputs(struct run *run);
 /* Makes the cell, runs what there is to run, asks what it cost, takes the snapshot. */
 void run_execute(struct run *run);
 void run_close(struct run *run);
+
+/* Waits for what runs no code of the program, at most as long; a signal ends that. */
+gbx_status run_await(
+    struct run *run, gbx_future *future, uint64_t timeout_us, gbx_error *error);
+/* The run lacks a file that was asked for, `what`: its outcome, unless there is worse news. */
+void run_lacks(struct run *run, const char *what, gbx_status status, const gbx_error *error);
+
+/* --- run_profile.c ---------------------------------------------------------------------- */
+
+void run_profiles_begin(struct run *run);
+void run_profiles_end(struct run *run);
 
 /* --- run_modules.c ---------------------------------------------------------------------- */
 

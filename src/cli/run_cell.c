@@ -63,6 +63,12 @@ await(struct run *run, gbx_future *future, bool call, uint64_t until_us, gbx_err
     return gbx_future_status(future, error);
 }
 
+gbx_status
+run_await(struct run *run, gbx_future *future, uint64_t timeout_us, gbx_error *error)
+{
+    return await(run, future, false, now_us() + timeout_us, error);
+}
+
 /* For requests that run no code of the program. */
 static gbx_status
 await_answer(struct run *run, gbx_future *future, gbx_error *error)
@@ -312,6 +318,23 @@ open_target(const char *path, gbx_snapshot_options *options, char resolved[PATH_
     return true;
 }
 
+void
+run_lacks(struct run *run, const char *what, gbx_status status, const gbx_error *error)
+{
+    if (signals_caught() != 0) {
+        run->outcome = interrupted(&run->error);
+        return;
+    }
+    if (run->outcome != OUTCOME_OK) { /* which is the news; this comes besides */
+        (void)complain(0, "no %s: %s", what, error->message);
+        return;
+    }
+    run->error = *error;
+    failed(run, status);
+    if (run->outcome == OUTCOME_SYSTEM)
+        run->outcome = OUTCOME_OUTPUT;
+}
+
 static void
 take_snapshot(struct run *run)
 {
@@ -337,20 +360,8 @@ take_snapshot(struct run *run)
     }
     run->snapshot_us = now_us() - started;
     run->snapshot_bytes = (uint64_t)bytes;
-    if (status == GBX_OK)
-        return;
-    if (signals_caught() != 0) {
-        run->outcome = interrupted(&run->error);
-        return;
-    }
-    if (run->outcome != OUTCOME_OK) { /* which is the news; this comes besides */
-        (void)complain(0, "no heap snapshot: %s", error.message);
-        return;
-    }
-    run->error = error;
-    failed(run, status);
-    if (run->outcome == OUTCOME_SYSTEM)
-        run->outcome = OUTCOME_OUTPUT;
+    if (status != GBX_OK)
+        run_lacks(run, "heap snapshot", status, &error);
 }
 
 /* --- all of it -------------------------------------------------------------------------- */
@@ -387,6 +398,7 @@ open_cell(struct run *run)
     options.name = name;
     options.memory_limit_bytes = o->memory_bytes;
     options.stack_limit_bytes = o->stack_bytes;
+    options.flags = o->cpu_profile != NULL ? GBX_ISOLATE_PROFILING : 0;
     options.on_console = o->quiet ? NULL : console_print;
     options.on_rejection = on_rejection;
     options.data = run;
@@ -410,10 +422,12 @@ run_execute(struct run *run)
         return;
     }
     run->outcome = run_modules_open(run);
+    run_profiles_begin(run);
     if (run->outcome == OUTCOME_OK && signals_caught() == 0)
         run_scripts(run);
     if (run->outcome == OUTCOME_OK && signals_caught() != 0)
         run->outcome = interrupted(&run->error);
+    run_profiles_end(run);
     run_inspect_linger(run);
     take_costs(run);
     if (run->options.snapshot != NULL && !unwanted())

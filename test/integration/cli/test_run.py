@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 import subprocess
 
 from support import BUILD, Place, finish, js, run, GLOVEBOX, ENVIRONMENT
@@ -257,6 +258,57 @@ def test_a_heap_snapshot_of_a_program_that_threw():
         place.run('run', '--heap-snapshot', 'x', '-e', 'throw 1').is_like(1, '', '...thrown: 1')
         assert json.loads((place.path / 'x').read_text())['nodes']
         place.makes('x')
+
+
+def functions(profile):
+    below = [profile]
+    while below:
+        node = below.pop()
+        below += node.get('children', [])
+        yield node['callFrame']['functionName']
+
+
+BURNS = """function needle() { for (let i = 0, x = 0; i < 2e7; i++) x += i % 7 }
+function hoard() { return Array.from({length: 200000}, () => [1, 2, 3]) }
+needle(); globalThis.kept = hoard();"""
+
+
+def test_profiles_go_to_the_files_that_are_named():
+    with Place(a__js=BURNS) as place:
+        place.run('run', '--cpu-prof=cpu', '--heap-prof=heap', 'a.js').is_like(0, '', '')
+        cpu, heap = (json.loads((place.path / name).read_text()) for name in ('cpu', 'heap'))
+        assert 'needle' in [node['callFrame']['functionName'] for node in cpu['nodes']]
+        assert 'hoard' in functions(heap['head'])
+        place.makes('cpu', 'heap')
+
+
+def test_profiles_have_names_of_their_own():
+    with Place(a__js=BURNS) as place:
+        ended = place.run('run', '--cpu-prof', '--heap-prof', 'a.js').is_like(0, '')
+        made = re.findall(r'^glovebox: (?:CPU|heap) profile: (.*)$', ended.err, re.M)
+        assert [name.split('.')[0] for name in made] == ['CPU', 'Heap']
+        assert [name.split('.')[-1] for name in made] == ['cpuprofile', 'heapprofile']
+        assert json.loads((place.path / made[0]).read_text())['samples']
+        place.makes(*made)
+
+
+def test_a_program_that_runs_away_has_a_profile():
+    with Place(a__js=BURNS) as place:
+        place.run('run', '--cpu-prof=cpu', '--timeout', '400ms', '-e', BURNS + 'for (;;) needle()').is_like(10, '')
+        cpu = json.loads((place.path / 'cpu').read_text())
+        assert 'needle' in [node['callFrame']['functionName'] for node in cpu['nodes']]
+        place.makes('cpu')
+
+
+def test_a_program_whose_process_ends_has_none():
+    with Place() as place:
+        place.run('run', '--heap-prof=heap', '--memory', '16M', '-e',
+                  'for (const a = [];;) a.push(new Array(999).fill(1.5))').is_like(12, '', '...no heap profile: ')
+        place.makes()
+
+
+def test_a_profile_that_cannot_be_written():
+    run('run', '--cpu-prof=no/such/x', '-e', '1').is_like(4, '', '...no/such/x: No such file or directory')
 
 
 def test_the_program_that_make_run_shows():
