@@ -52,7 +52,7 @@ check_json(const gbx_value *value)
 /* --- objects that are no data ---------------------------------------------------------------- */
 
 struct toy {
-    struct held held;
+    struct shared_memory memory; /* its first member is what every held object begins with */
     int holders;
 };
 
@@ -68,9 +68,15 @@ toy_drop(struct held *held)
     ((struct toy *)held)->holders--;
 }
 
+static uint8_t shared_bytes[40];
 static const struct held_class toy_class = { GBX_REFERENCE, "Toy", toy_take, toy_drop };
-static struct toy toys[4] = { { { &toy_class }, 0 }, { { &toy_class }, 0 },
-    { { &toy_class }, 0 }, { { &toy_class }, 0 } };
+static const struct held_class memory_class = { GBX_SHARED_ARRAY_BUFFER, "Memory", toy_take,
+    toy_drop };
+#define MEMORY_TOYS 3 /* from this one on */
+static struct toy toys[] = { { { { &toy_class }, NULL, 0 }, 0 },
+    { { { &toy_class }, NULL, 0 }, 0 }, { { { &toy_class }, NULL, 0 }, 0 },
+    { { { &memory_class }, shared_bytes, 1 }, 0 },
+    { { { &memory_class }, shared_bytes, sizeof shared_bytes }, 0 } };
 
 static gbx_status
 toy_put(void *data, struct held *held, bool alone, struct buf *out)
@@ -90,14 +96,35 @@ toy_get(void *data, struct span *rest, struct held **out_held, const char **why)
     (void)data;
     *why = "no toy";
     if (!clone_get_number(rest, &tag) || !clone_get_number(rest, &id) ||
-        tag != HELD_REFERENCE || id >= COUNT(toys))
+        tag != HELD_REFERENCE || id >= MEMORY_TOYS)
         return GBX_EPROTO;
     toys[id].holders++;
-    *out_held = &toys[id].held;
+    *out_held = &toys[id].memory.held;
     return GBX_OK;
 }
 
-static const struct clone_host host = { toy_put, toy_get, NULL };
+static gbx_status
+toy_put_shared(void *data, const struct held *held, uint32_t *out_number)
+{
+    (void)data;
+    *out_number = (uint32_t)((const struct toy *)held - toys);
+    return GBX_OK;
+}
+
+static gbx_status
+toy_get_shared(void *data, uint32_t number, struct held **out_held, const char **why)
+{
+    (void)data;
+    *why = "no memory";
+    if (number < MEMORY_TOYS || number >= COUNT(toys))
+        return GBX_EPROTO;
+    toys[number].holders++;
+    *out_held = &toys[number].memory.held;
+    return GBX_OK;
+}
+
+static const struct clone_host host = { toy_put, toy_get, toy_put_shared, toy_get_shared, NULL,
+    false };
 static const struct clone_limits whole = { .host = &host };
 
 /* Within tighter limits, and without memory: a value or none, and the reason. */

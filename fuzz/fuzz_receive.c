@@ -8,6 +8,7 @@
  * over 600 lines: a few for each call of the API, in one list that an input is read by. */
 #include "base/check.h"
 #include "fuzz.h"
+#include "host/shared.h"
 #include "input.h"
 #include "unit/fake_cell.h"
 #include "unit/faults.h"
@@ -33,7 +34,8 @@ static struct {
     gbx_import *imports[SLOTS];
 } held;
 static gbx_files *files;
-static uint32_t spared; /* allocations; then one fails in what the host does next; 0: none */
+static gbx_shared *shared; /* that every isolate has */
+static uint32_t spared;    /* allocations; then one fails in what the host does next; 0: none */
 static unsigned depth;
 
 /* --- the cell ------------------------------------------------------------------------------- */
@@ -580,11 +582,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         options.on_console = on_console;
     if ((without & NO_REJECTIONS) == 0)
         options.on_rejection = on_rejection;
+    GBX_CHECK(shared != NULL || gbx_shared_open(16, &shared, NULL) == GBX_OK);
     GBX_CHECK(gbx_files_open(NULL, &files, NULL) == GBX_OK &&
               gbx_files_add(files, "a.mjs", "1", 1) == GBX_OK);
     fake_cell_open(&f, &options, 0);
     gbx_isolate *isolate = f.isolate;
     isolate_ref(isolate);
+    isolate->options.shared = &shared;
+    isolate->options.shared_count = 1;
+    GBX_CHECK(shared_keep(&isolate->options));
     while (in.left.len > 0 && f.isolate != NULL && !isolate->closed)
         operate();
     serve();

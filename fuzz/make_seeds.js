@@ -60,6 +60,14 @@ const host = (record) => [92, ...record];
 const hosts = Object.fromEntries(Object.entries(records).map(([name, record]) => [name, Buffer.from([255, 15, ...host(record)])]));
 hosts.records = Buffer.from([255, 15, ...in_array(host([1, 0]), host([1, 1]), [94, 1], host([1, 0]))]);
 
+// Shared memory, of the numbers that fuzz_clone has it by: 3 is 1 byte, 4 is 40.
+const memories = {
+  memory: [117, 3], memory_unknown: [117, 2], memory_none: [117], memory_view: [117, 4, 86, 100, 8, 32, 0],
+  memory_data_view: [117, 4, 86, 63, 1, 39, 0], memory_view_past: [117, 3, 86, 66, 0, 2, 0],
+  memory_view_tracking: [117, 4, 86, 66, 0, 0, 3], memories: in_array([117, 3], [117, 4, 86, 66, 0, 4, 0], [94, 2], [117, 3]),
+};
+write('clone', Object.fromEntries(Object.entries(memories).map(([name, b]) => [name, Buffer.from([255, 15, ...b])])));
+
 write('clone', hosts);
 write('clone', Object.fromEntries(Object.entries(clones).map(([name, value]) => [name, serialize(value)])));
 write('json', jsons);

@@ -1,6 +1,8 @@
 /* External copies: encoded once, given to many; and buffers of memory that is handed over. */
 #include "support.h"
 
+#include <malloc.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -139,6 +141,57 @@ CleanTest(external, copies_are_of_data_only)
     gbx_external_copy_free(NULL);
 }
 
+/* --- leaks ---------------------------------------------------------------------------------- */
+
+enum {
+    MANY_TIMES = 10000
+};
+
+/* Bytes that malloc has given out. */
+static size_t
+in_use(void)
+{
+    struct mallinfo2 info = mallinfo2();
+
+    return info.uordblks + info.hblkhd;
+}
+
+static void
+copy_and_send(gbx_context *context, gbx_value *source)
+{
+    gbx_external_copy *copy = NULL;
+    gbx_value *read = NULL;
+
+    cr_assert_eq(gbx_external_copy_new(source, &copy), GBX_OK);
+    gbx_value *value = gbx_value_new_external(copy);
+    gbx_future *future = call(context, "take", value);
+    cr_assert_eq(gbx_external_copy_read(copy, &read), GBX_OK);
+    gbx_value_free(read);
+    gbx_external_copy_free(copy); /* the value and the message hold it */
+    gbx_value_free(value);
+    gbx_future_free(future);
+}
+
+CleanTest(external, ten_thousand_copies_leave_nothing)
+{
+    struct world world = world_open(NULL);
+    gbx_value *source = value_of("[1, \"two\", { \"three\": 3 }]"), *buffer = large(70000);
+    size_t before = 0;
+
+    eval_only(world.context, "function take(x) { return 0; }");
+    for (int i = 0; i < MANY_TIMES; i++) {
+        copy_and_send(world.context, i % 50 == 0 ? buffer : source);
+        if (i == MANY_TIMES / 2 || i == MANY_TIMES - 1) {
+            expect_usable(&world); /* all before has been sent and answered */
+            before = before == 0 ? in_use() : before;
+        }
+    }
+    cr_assert_lt(in_use(), before + 100000, "%zu bytes, %zu before", in_use(), before);
+    gbx_value_free(source);
+    gbx_value_free(buffer);
+    world_close(&world);
+}
+
 /* --- memory that is handed over ------------------------------------------------------------- */
 
 static void
@@ -198,6 +251,46 @@ CleanTest(external, memory_is_given_back_when_the_cell_has_died)
     gbx_future_free(last);
     world_close(&world);
     cr_assert_eq(released, MANY);
+}
+
+/* In a cell that lives, in one that has died, and in none at all. */
+CleanTest(external, ten_thousand_are_given_back)
+{
+    enum {
+        LEN = 70000
+    };
+    struct world world = world_open(NULL);
+    size_t before = 0;
+    int released = 0;
+
+    eval_only(world.context, "function take(x) { return 0; }");
+    for (int i = 0; i < MANY_TIMES; i++) {
+        void *bytes = malloc(LEN);
+        cr_assert_not_null(bytes);
+        gbx_value *value = gbx_value_new_array_buffer_of(bytes, LEN, count_release, &released);
+        if (i % 3 != 0 || i > MANY_TIMES / 2)
+            gbx_future_free(call(world.context, "take", value));
+        gbx_value_free(value);
+        if (i == 200) {
+            expect_usable(&world);
+            before = in_use();
+        }
+        if (i % 100 == 0 && i < MANY_TIMES / 2)
+            expect_usable(&world);
+        if (i == MANY_TIMES / 2) {
+            gbx_usage usage = GBX_USAGE_INIT;
+            cr_assert_eq(gbx_isolate_usage(world.isolate, &usage), GBX_OK);
+            cr_assert_eq(kill((pid_t)usage.pid, SIGKILL), 0);
+            while (gbx_isolate_death(world.isolate) == NULL)
+                (void)gbx_runtime_dispatch(world.runtime, 1000);
+        }
+    }
+    cr_assert_lt(released, MANY_TIMES); /* what the dead cell was to be sent */
+    gbx_isolate_close(world.isolate);
+    world.isolate = NULL;
+    cr_assert_eq(released, MANY_TIMES);
+    cr_assert_lt(in_use(), before + 100000, "%zu bytes, %zu before", in_use(), before);
+    world_close(&world);
 }
 
 CleanTest(external, memory_of_a_value_that_cannot_be_stays_the_callers)
