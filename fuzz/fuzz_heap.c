@@ -41,6 +41,8 @@ ask_all(gbx_heap *heap, const gbx_heap_totals *totals)
     const gbx_heap_class *classes = NULL;
     gbx_heap_same *same = NULL;
     gbx_heap_change *changes = NULL;
+    gbx_heap_closure *closures = NULL;
+    gbx_heap_collection *collections = NULL;
     uint32_t count = 0;
     uint64_t shallow = 0;
     gbx_heap_edge edge;
@@ -58,6 +60,14 @@ ask_all(gbx_heap *heap, const gbx_heap_totals *totals)
     free(same);
     GBX_CHECK(gbx_heap_diff(heap, heap, &changes, &count) == GBX_OK);
     free(changes);
+    GBX_CHECK(gbx_heap_closures(heap, &closures, &count) == GBX_OK);
+    for (uint32_t i = 0; i < count; i++)
+        GBX_CHECK(closures[i].variable < totals->edges && closures[i].context < totals->nodes);
+    free(closures);
+    GBX_CHECK(gbx_heap_collections(heap, &collections, &count) == GBX_OK);
+    for (uint32_t i = 0; i < count; i++)
+        GBX_CHECK(collections[i].entries <= collections[i].slots);
+    free(collections);
 }
 
 int

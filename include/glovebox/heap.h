@@ -310,6 +310,57 @@ typedef struct gbx_heap_same {
 GBX_API GBX_NODROP gbx_status gbx_heap_duplicates(
     GBX_BORROW const gbx_heap *heap, GBX_OWN gbx_heap_same **out_rows, uint32_t *out_count);
 
+#define GBX_HEAP_NONE UINT32_MAX /* no node, or no edge */
+
+typedef struct gbx_heap_closure {
+    uint32_t context;   /* a node: the variables of a call that functions use after it */
+    uint32_t functions; /* that have it as theirs; others may be in blocks within */
+    uint32_t function;  /* one of them, or GBX_HEAP_NONE */
+    uint32_t variable;  /* the edge of the one that retains most by it alone; or of the first */
+    uint64_t retained;  /* bytes */
+} gbx_heap_closure;
+
+/**
+ * Tells what functions keep alive by the variables that they use.
+ *
+ * @param out_rows   to be freed with free(): contexts with a variable, most retained bytes first;
+ *                   NULL if there are none.
+ * @param out_count  how many.
+ * @return GBX_OK; GBX_ENOMEM.
+ * @threads any.   @since 0.1
+ */
+GBX_API GBX_NODROP gbx_status gbx_heap_closures(
+    GBX_BORROW const gbx_heap *heap, GBX_OWN gbx_heap_closure **out_rows, uint32_t *out_count);
+
+enum {
+    GBX_HEAP_MAP = 1, /* these and subclasses */
+    GBX_HEAP_SET,
+    GBX_HEAP_WEAK_MAP,
+    GBX_HEAP_WEAK_SET,
+    GBX_HEAP_ARRAY,
+    GBX_HEAP_DICTIONARY /* an object whose properties V8 hashes: many, or some were deleted */
+};
+
+typedef struct gbx_heap_collection {
+    uint32_t node;
+    uint32_t kind;     /* GBX_HEAP_... */
+    uint32_t entries;  /* that are seen: those of small numbers only are not in a snapshot */
+    uint32_t slots;    /* entries it has room for */
+    uint64_t bytes;    /* of it and its table */
+    uint64_t retained; /* bytes */
+} gbx_heap_collection;
+
+/**
+ * Finds collections with room for 32 entries and more, and tells how full they are.
+ *
+ * @param out_rows   to be freed with free(), most retained bytes first; NULL if there are none.
+ * @param out_count  how many.
+ * @return GBX_OK; GBX_ENOMEM.
+ * @threads any.   @since 0.1
+ */
+GBX_API GBX_NODROP gbx_status gbx_heap_collections(GBX_BORROW const gbx_heap *heap,
+    GBX_OWN gbx_heap_collection **out_rows, uint32_t *out_count);
+
 /**
  * Copies a snapshot from one descriptor to another: unpacked, or packed with GBX_HEAP_PACKED. What
  * comes may be either. Its contents are not looked at.

@@ -379,30 +379,32 @@
 
 /* Bytes of a snapshot that are looked at at a time: with the numbers in them, they fit a core's own
  * cache. */
-#define HEAP_WINDOW_BYTES   (128 * 1024)
+#define HEAP_WINDOW_BYTES     (128 * 1024)
 /* Bytes between two calls of a progress callback: 1 to 4 ms. */
-#define HEAP_PROGRESS_BYTES (8 * MIB)
+#define HEAP_PROGRESS_BYTES   (8 * MIB)
 /* Nesting of what is skipped; trace_tree nests as deep as the JavaScript stack does, two levels a
  * call. */
-#define HEAP_DEPTH_MAX      65536
+#define HEAP_DEPTH_MAX        65536
 /* Nodes and edges: DevTools marks with the two highest numbers of 32 bits, we with a few. */
-#define HEAP_NODES_MAX      (UINT32_MAX - 64)
-#define HEAP_EDGES_MAX      (UINT32_MAX - 64)
+#define HEAP_NODES_MAX        (UINT32_MAX - 64)
+#define HEAP_EDGES_MAX        (UINT32_MAX - 64)
 /* Fields of a node or edge, and types of them: V8 has 7 and 15, and both have grown by one in ten
  * years. */
-#define HEAP_FIELDS_MAX     32
-#define HEAP_TYPES_MAX      64
+#define HEAP_FIELDS_MAX       32
+#define HEAP_TYPES_MAX        64
 /* Bytes of all strings, decoded: offsets have 32 bits. DevTools stops at 512 MB. */
-#define HEAP_TEXT_MAX       ((uint64_t)UINT32_MAX)
-#define HEAP_STRINGS_MAX    (1u << 31)
+#define HEAP_TEXT_MAX         ((uint64_t)UINT32_MAX)
+#define HEAP_STRINGS_MAX      (1u << 31)
 /* UTF-16 units of names that are put together: DevTools' own numbers. */
-#define HEAP_CONS_UNITS     1024
-#define HEAP_OBJECT_UNITS   100
-#define HEAP_SHAPE_UNITS    120
+#define HEAP_CONS_UNITS       1024
+#define HEAP_OBJECT_UNITS     100
+#define HEAP_SHAPE_UNITS      120
 /* A second thread pays from here on: it costs 0.1 ms, this many nodes 5. */
-#define HEAP_THREAD_NODES   20000
+#define HEAP_THREAD_NODES     20000
 /* Parts of a concatenated string that are looked at for its name: with the empty ones, of which a
  * hostile snapshot can make a cycle. */
-#define HEAP_CONS_PARTS     4096
+#define HEAP_CONS_PARTS       4096
+/* Entries: collections with room for fewer are not told. Most arrays and objects have less. */
+#define HEAP_COLLECTION_SLOTS 32
 
 #endif

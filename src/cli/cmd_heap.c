@@ -66,6 +66,8 @@ static const struct subcommand {
     { "contain", heap_contain, 1, 1, 0, false },
     { "node", heap_node, 1, 1, 1, false },
     { "strings", heap_strings, 1, 1, 0, false },
+    { "closures", heap_closures, 1, 1, 0, false },
+    { "collections", heap_collections, 1, 1, 0, false },
     { "assert", heap_assert, 1, ANY, 1, false },
     { "verify", heap_verify, 1, ANY, 0, false },
     { "convert", heap_convert, 1, 1, 0, true },
@@ -255,7 +257,7 @@ heap_main(int argc, char **argv)
 
 const struct command command_heap = {
     .name = "heap",
-    .usage = "summary|stats|strings|verify|convert [FLAGS] FILE\n"
+    .usage = "summary|stats|strings|closures|collections|verify|convert [FLAGS] FILE\n"
              "diff [FLAGS] BASE CURRENT\n"
              "leaks [FLAGS] FILE FILE...\n"
              "node|path|retainers [FLAGS] FILE NODE\n"
@@ -272,7 +274,10 @@ const struct command command_heap = {
         "file to the next, with what keeps them. path: a shortest way from a root to a node. "
         "retainers: what refers to it. dominators: what would be freed with it, or the whole "
         "heap's largest. contain: what it refers to. strings: those that are there more than "
-        "once. verify: whether a file is whole. convert: to zstd and back.\n"
+        "once. closures: contexts, by what their variables keep alive. collections: large "
+        "Maps, Sets, "
+        "arrays and objects used as maps, and how full they are. verify: whether a file is "
+        "whole. convert: to zstd and back.\n"
         "A NODE is an id, @123, or the name of a class, of which it is the node that retains "
         "most.\n"
         "A CONDITION compares one of total, count(CLASS), shallow(CLASS), retained(CLASS) of "

@@ -91,6 +91,8 @@ int heap_contain(struct heap_run *run);
 int heap_verify(struct heap_run *run);
 int heap_convert(struct heap_run *run);
 int heap_assert(struct heap_run *run);
+int heap_closures(struct heap_run *run);
+int heap_collections(struct heap_run *run);
 int heap_leaks(struct heap_run *run);
 
 #endif

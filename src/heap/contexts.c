@@ -15,25 +15,6 @@ is_native_context(struct span name)
     return span_is(name, text) || span_starts(name, more);
 }
 
-static uint32_t
-find_string(const struct gbx_heap *h, const char *text)
-{
-    for (uint32_t i = 0; i < h->strings.count; i++)
-        if (span_is(heap_string(h, i), text))
-            return i;
-    return NO_STRING;
-}
-
-/* The target of the first internal edge of that name, or -1. */
-static int64_t
-internal_target(const struct gbx_heap *h, uint32_t v, uint32_t name)
-{
-    for (uint32_t e = h->first_edge[v], end = h->first_edge[v + 1]; e < end; e++)
-        if (h->edge_name[e] == name && h->edge_type[e] == EDGE_INTERNAL)
-            return h->edge_to[e];
-    return -1;
-}
-
 struct spread {
     struct gbx_heap *h;
     uint64_t *contexts; /* bits: native contexts */
@@ -51,7 +32,7 @@ context_of_map(struct spread *s, uint32_t map)
 
     if (s->of_map[map] != 0)
         return s->of_map[map] > 0 ? s->of_map[map] - 1 : NO_CONTEXT;
-    int64_t meta = internal_target(h, map, s->map);
+    int64_t meta = heap_internal_target(h, map, s->map);
     int32_t found = NO_CONTEXT;
     for (uint32_t e = meta < 0 ? 0 : h->first_edge[meta];
          meta >= 0 && e < h->first_edge[meta + 1] && found == NO_CONTEXT; e++)
@@ -98,7 +79,7 @@ attribute(struct spread *s)
         if (bit_get(s->contexts, v)) {
             found = (int32_t)v;
         } else {
-            int64_t map = internal_target(h, v, s->map);
+            int64_t map = heap_internal_target(h, v, s->map);
             if (map >= 0)
                 found = context_of_map(s, (uint32_t)map);
         }
@@ -129,8 +110,8 @@ heap_attribute_contexts(struct gbx_heap *h)
     bool ok = h->context != NULL && s.contexts != NULL && s.fixed != NULL && s.of_map != NULL &&
               s.stack != NULL;
     if (ok) {
-        s.map = find_string(h, "map");
-        s.native_context = find_string(h, "native_context");
+        s.map = heap_find_string(h, "map");
+        s.native_context = heap_find_string(h, "native_context");
         attribute(&s);
     }
     memory_free(s.contexts, bit_words(n), sizeof *s.contexts);

@@ -16,16 +16,6 @@ struct walk {
     uint32_t native_context;
 };
 
-/* The first string of that text. */
-static uint32_t
-find_string(const struct gbx_heap *h, const char *text)
-{
-    for (uint32_t i = 0; i < h->strings.count; i++)
-        if (span_is(heap_string(h, i), text))
-            return i;
-    return NO_STRING;
-}
-
 /* parseInt(name, 10): false if that is NaN. */
 static bool
 parse_int(struct span name, int64_t *out)
@@ -131,8 +121,8 @@ heap_measure_distances(struct gbx_heap *h)
     w.queue = memory_new(room, sizeof *w.queue);
     bool ok = w.distance != NULL && w.visited != NULL && w.pending != NULL && w.queue != NULL;
     if (ok) {
-        w.native_context = find_string(h, "system / NativeContext");
-        w.descriptors = find_string(h, "(map descriptors)");
+        w.native_context = heap_find_string(h, "system / NativeContext");
+        w.descriptors = heap_find_string(h, "(map descriptors)");
         for (uint32_t v = 0; v < n; v++)
             w.distance[v] = NO_DISTANCE;
         for (uint32_t e = h->first_edge[0]; e < h->first_edge[1]; e++)

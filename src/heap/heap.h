@@ -197,6 +197,10 @@ bool heap_apply_shapes(
 bool heap_attribute_contexts(struct gbx_heap *h);
 /* names.c: as DevTools shows a node. */
 void heap_node_name(const struct gbx_heap *h, uint32_t node, struct buf *out);
+/* The first string of that text, or NO_STRING. */
+uint32_t heap_find_string(const struct gbx_heap *h, const char *text);
+/* The target of the node's first internal edge of that name, or -1. */
+int64_t heap_internal_target(const struct gbx_heap *h, uint32_t v, uint32_t name);
 /* retainers.c: made when first asked for. */
 bool heap_need_retainers(struct gbx_heap *h);
 bool heap_need_children(struct gbx_heap *h);

@@ -142,3 +142,21 @@ heap_node_name(const struct gbx_heap *h, uint32_t node, struct buf *out)
     else
         buf_append(out, raw.p, raw.len);
 }
+
+uint32_t
+heap_find_string(const struct gbx_heap *h, const char *text)
+{
+    for (uint32_t i = 0; i < h->strings.count; i++)
+        if (span_is(heap_string(h, i), text))
+            return i;
+    return NO_STRING;
+}
+
+int64_t
+heap_internal_target(const struct gbx_heap *h, uint32_t v, uint32_t name)
+{
+    for (uint32_t e = h->first_edge[v], end = h->first_edge[v + 1]; e < end; e++)
+        if (h->edge_name[e] == name && h->edge_type[e] == EDGE_INTERNAL)
+            return h->edge_to[e];
+    return -1;
+}

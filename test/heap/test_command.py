@@ -90,6 +90,53 @@ def test_strings_that_are_twice():
         assert row['count'] > 1 and 0 < row['wasted'] < row['shallow'], row
 
 
+KEPT = '''
+class Registry extends Map {}
+globalThis.map = new Registry(); for (let i = 0; i < 1000; i++) map.set('key' + i, { i });
+globalThis.thin = new Map(); for (let i = 0; i < 600; i++) thin.set('t' + i, {}); for (let i = 5; i < 300; i++) thin.delete('t' + i);
+class Ids extends Set {} globalThis.set = new Ids(); for (let i = 0; i < 60; i++) set.add('s' + i);
+class Meta extends WeakMap {} globalThis.meta = new Meta(); for (const v of map.values()) meta.set(v, {});
+class Rows extends Array {} globalThis.row = new Rows(); for (let i = 0; i < 500; i++) row.push({});
+class Table { } globalThis.table = new Table(); for (let i = 0; i < 5000; i++) table['p' + i] = i; for (let i = 0; i < 4900; i++) delete table['p' + i];
+class Plain { constructor() { %s } } globalThis.plain = new Plain();
+function outer() { const big = new Array(9000).fill(0).map((_, i) => ({ i })), small = {}; return [function keeper() { return [big, small]; }, () => small]; }
+globalThis.keep = outer(); 0
+''' % ' '.join(f'this.f{i} = "text{i}";' for i in range(60))
+
+
+def kept():
+    if 'kept' not in MADE:
+        with Place() as place:
+            place.run('run', '--heap-snapshot', 'a', '-e', KEPT).is_like(0, err='')
+            MADE['kept'] = (place.path / 'a').read_bytes()
+            place.makes('a')
+    return MADE['kept']
+
+
+def test_closures_tell_what_they_keep():
+    row, = [row for row in rows('closures', 'a', a=kept()) if row['variable'] == '->big']
+    assert row['functions'] == 2 and row['retained'] > 9000 * 16 and row['function'] in ('keeper', ''), row
+    context, = rows('node', 'a', f'@{row["id"]}', a=kept())
+    assert context['retained'] == row['retained'], context
+    found = rows('closures', 'a', a=kept())
+    assert [row['retained'] for row in found] == sorted((row['retained'] for row in found), reverse=True)
+    assert rows('closures', 'a', '--filter', '>BIG', a=kept()) == [row]
+
+
+def test_collections_tell_how_full_they_are():
+    found = rows('collections', 'a', a=kept())
+    by_class = {row['class']: (row['kind'], row['entries'], row['slots']) for row in found}
+    assert by_class['Registry'] == ('Map', 1000, 1024), by_class
+    assert by_class['Ids'] == ('Set', 60, 64), by_class
+    assert by_class['Meta'][:2] == ('WeakMap', 1000) and by_class['Meta'][2] >= 1024, by_class
+    assert by_class['Rows'][:2] == ('array', 500) and 500 <= by_class['Rows'][2] < 1000, by_class
+    assert by_class['Table'][:2] == ('object', 100) and by_class['Table'][2] >= 128, by_class
+    assert 'Plain' not in by_class and 'Map' in by_class, by_class
+    thin, = [row for row in found if row['class'] == 'Map' and row['slots'] == 1024]
+    assert thin['entries'] == 305, thin
+    assert [row['class'] for row in rows('collections', 'a', '--filter', 'REGI', a=kept())] == ['Registry']
+
+
 def test_diff_and_leaks_of_one_isolate():
     """The engine's own Node.js takes more than one snapshot of the same isolate."""
     node = BUILD / 'libexec/glovebox/engine/bin/node'

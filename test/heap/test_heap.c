@@ -269,6 +269,8 @@ ask_all(gbx_heap *heap)
     const uint32_t *nodes = NULL;
     gbx_heap_same *same = NULL;
     gbx_heap_change *changes = NULL;
+    gbx_heap_closure *closures = NULL;
+    gbx_heap_collection *collections = NULL;
     uint32_t *path = NULL, count = 0, node = 0;
     bool ok = gbx_heap_get_totals(heap, &totals) == GBX_OK &&
               gbx_heap_summary(heap, &rows, &count) == GBX_OK &&
@@ -283,6 +285,12 @@ ask_all(gbx_heap *heap)
     if (ok && gbx_heap_diff(heap, heap, &changes, &count) != GBX_OK)
         ok = false;
     free(changes);
+    if (ok && gbx_heap_closures(heap, &closures, &count) != GBX_OK)
+        ok = false;
+    free(closures);
+    if (ok && gbx_heap_collections(heap, &collections, &count) != GBX_OK)
+        ok = false;
+    free(collections);
     return ok;
 }
 
