@@ -2,7 +2,7 @@
 #ifndef GLOVEBOX_PROFILE_H
 #define GLOVEBOX_PROFILE_H
 
-#include <glovebox/inspector.h>
+#include <glovebox/snapshot.h>
 
 #ifdef __cplusplus
 extern "C" {

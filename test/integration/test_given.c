@@ -1,6 +1,7 @@
 /* Host functions that stand in values: where they may, what they do, and when they go. */
 #include "support.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static size_t released, called;
@@ -329,5 +330,147 @@ CleanTest(given, may_close_their_isolate_when_they_go)
         gbx_future_free(gbx_isolate_collect(w.isolate)), gbx_runtime_dispatch(w.runtime, 1000);
     cr_assert_eq(released, 1);
     w.isolate = NULL;
+    world_close(&w);
+}
+
+/* --- ten thousand of each ------------------------------------------------------------------- */
+
+enum {
+    MANY = 10000
+};
+
+static uint64_t
+resident_kib(void)
+{
+    unsigned long pages = 0, all = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+
+    cr_assert_not_null(file);
+    cr_assert_eq(fscanf(file, "%lu %lu", &all, &pages), 2);
+    (void)fclose(file);
+    return pages * 4;
+}
+
+static gbx_deferred *waiting[MANY];
+static size_t waits, cancelled;
+
+static void
+on_cancel(gbx_deferred *deferred, void *data)
+{
+    (void)data;
+    cancelled++;
+    gbx_deferred_reject(deferred, NULL, "nobody waits");
+}
+
+static gbx_status
+defer_one(gbx_callback *callback, void *data)
+{
+    cr_assert_lt(waits, MANY);
+    gbx_status status = gbx_callback_defer(callback, &waiting[waits]);
+    if (data != NULL)
+        gbx_deferred_on_cancel(waiting[waits], on_cancel, NULL);
+    waits++;
+    return status;
+}
+
+static gbx_status
+block_and_go(gbx_callback *callback, void *data)
+{
+    gbx_deferred *deferred;
+    gbx_status status = gbx_callback_block(callback, &deferred);
+
+    (void)data;
+    called++;
+    cr_assert_eq(gbx_deferred_resolve(deferred, NULL), GBX_OK);
+    return status;
+}
+
+static gbx_status
+count_post(gbx_callback *callback, void *data)
+{
+    (void)callback;
+    (void)data;
+    called++;
+    return GBX_OK;
+}
+
+static gbx_status
+throw_rich(gbx_callback *callback, void *data)
+{
+    gbx_value *error = gbx_value_new_error("AppError", "m", 1);
+
+    (void)data;
+    cr_assert_eq(
+        gbx_value_set(error, "cause", GBX_NUL, gbx_value_new_error("Error", "c", 1)), GBX_OK);
+    gbx_status status = gbx_callback_throw_value(callback, error);
+    gbx_value_free(error);
+    return status;
+}
+
+/* All kinds, 10,000 of each, answered. */
+static void
+round_of_all(const struct world *w)
+{
+    called = waits = 0;
+    eval_only(w->context, "for (let i = 0; i < 10000; i++) block(); 0");
+    cr_assert_eq(called, MANY);
+    eval_only(w->context, "for (let i = 0; i < 10000; i++) post(i); 0");
+    cr_assert_eq(called, 2 * MANY);
+    eval_only(
+        w->context, "for (let i = 0; i < 10000; i++) try { fail() } catch (e) { e.cause }; 0");
+    gbx_future *all = start(w->context,
+        "Promise.all(Array.from({ length: 10000 }, defer)).then(a => a.length)", GBX_AWAIT);
+    wait_until(all, &waits, MANY);
+    for (size_t i = 0; i < MANY; i++)
+        cr_assert_eq(gbx_deferred_resolve(waiting[i], NULL), GBX_OK);
+    cr_assert_eq(settle_number(all), MANY);
+    eval_only(w->context, "for (let i = 0; i < 10000; i++) answer(); 0");
+}
+
+CleanTest(given, ten_thousand_of_each_kind_leave_nothing)
+{
+    struct world w = world_open(NULL);
+    const gbx_function_entry post = { sizeof post, GBX_FUNCTION_POST, "post", count_post,
+        NULL };
+    uint64_t first = 0, last = 0;
+
+    begin();
+    give(w.context, "block", block_and_go, NULL);
+    give(w.context, "defer", defer_one, NULL);
+    give(w.context, "fail", throw_rich, NULL);
+    give(w.context, "answer", answer_adder, NULL);
+    settle(gbx_context_set_functions(w.context, NULL, &post, 1), GBX_OK);
+    for (size_t round = 1; round <= 3; round++) {
+        round_of_all(&w);
+        collect_until(&w, round * MANY);
+        last = resident_kib();
+        if (round == 1)
+            first = last;
+    }
+    cr_assert(last <= first + 4096, "%lu KiB after one round, %lu after three",
+        (unsigned long)first, (unsigned long)last);
+    world_close(&w);
+    cr_assert_eq(released, 3 * MANY);
+}
+
+/* The same with a death in the middle: all that is open is told, and released. */
+CleanTest(given, ten_thousand_of_each_kind_survive_a_death)
+{
+    struct world w = world_open(NULL);
+
+    begin();
+    waits = cancelled = 0;
+    give(w.context, "defer", defer_one, &waits);
+    give(w.context, "answer", answer_adder, NULL);
+    eval_only(w.context, "var kept = Array.from({ length: 10000 }, answer); 0");
+    gbx_future *all =
+        start(w.context, "Promise.all(Array.from({ length: 10000 }, defer))", GBX_AWAIT);
+    wait_until(all, &waits, MANY);
+    cr_assert_eq(released + cancelled, 0);
+    expect_failure(w.context, "const all = []; for (;;) all.push(new Array(1e5).fill(1))",
+        GBX_EMEMORY, NULL);
+    settle(all, GBX_EMEMORY);
+    cr_assert_eq(cancelled, MANY);
+    cr_assert_eq(released, MANY);
     world_close(&w);
 }
