@@ -85,26 +85,92 @@ answer(gbx_callback *callback, void *data)
     return gbx_callback_return(callback, gbx_callback_argument(callback, 0));
 }
 
-static void
-callbacks(gbx_isolate *isolate)
+static gbx_status
+settle(gbx_callback *callback, gbx_deferred *deferred)
 {
+    return gbx_deferred_resolve(deferred, gbx_callback_argument(callback, 0));
+}
+
+static gbx_status
+defer(gbx_callback *callback, void *data)
+{
+    gbx_deferred *deferred = NULL;
+    gbx_status status = gbx_callback_defer(callback, &deferred);
+
+    (void)data;
+    return status == GBX_OK ? settle(callback, deferred) : status;
+}
+
+static gbx_status
+block(gbx_callback *callback, void *data)
+{
+    gbx_deferred *deferred = NULL;
+    gbx_status status = gbx_callback_block(callback, &deferred);
+
+    (void)data;
+    return status == GBX_OK ? settle(callback, deferred) : status;
+}
+
+static gbx_status
+note(gbx_callback *callback, void *data)
+{
+    (void)callback;
+    ++*(uint64_t *)data;
+    return GBX_OK;
+}
+
+/* `source`: a function expression that calls a thousand times. */
+static void
+calls_of(gbx_isolate *isolate, const char *source, const char *name)
+{
+    gbx_call_options options = GBX_CALL_OPTIONS_INIT;
     gbx_error error = GBX_ERROR_INIT;
+    char text[160];
     enum {
         BATCHES = 50
     };
     double samples[BATCHES];
-    gbx_future *set =
-        gbx_context_set_function(gbx_isolate_context(isolate), "host", answer, NULL);
 
-    must(gbx_future_wait(set, -1, &error), &error, "set_function");
-    gbx_future_free(set);
-    bench_run(isolate, "function many() { for (let i = 0; i < 1000; i++) host(i); }");
+    (void)snprintf(text, sizeof text, "var many = %s", source);
+    bench_run(isolate, text);
     gbx_reference *many = bench_function(isolate, "many");
-    for (int i = 0; i < BATCHES; i++)
-        samples[i] = call_ns(many, NULL, 0) / 1e3 / 1000;
-    report("host function called by the guest", median(samples, BATCHES), "us",
-        "one number there and back; median of 50 batches of 1,000");
+    options.flags = GBX_AWAIT | GBX_RESULT_IGNORE;
+    for (int i = 0; i < BATCHES; i++) {
+        uint64_t start = now_ns();
+        gbx_future *future = gbx_reference_call(many, NULL, NULL, 0, &options);
+        must(gbx_future_wait(future, -1, &error), &error, name);
+        gbx_future_free(future);
+        samples[i] = (double)(now_ns() - start) / 1e6;
+    }
+    report(name, median(samples, BATCHES), "us", "one number; median of 50 batches of 1,000");
     gbx_reference_close(many);
+}
+
+static void
+callbacks(gbx_isolate *isolate)
+{
+    gbx_error error = GBX_ERROR_INIT;
+    uint64_t notes = 0;
+    gbx_function_entry entries[] = {
+        { sizeof(gbx_function_entry), 0, "host", answer, NULL },
+        { sizeof(gbx_function_entry), 0, "later", defer, NULL },
+        { sizeof(gbx_function_entry), 0, "block", block, NULL },
+        { sizeof(gbx_function_entry), GBX_FUNCTION_POST, "post", note, &notes },
+    };
+    gbx_future *set = gbx_context_set_functions(gbx_isolate_context(isolate), NULL, entries, 4);
+
+    must(gbx_future_wait(set, -1, &error), &error, "set_functions");
+    gbx_future_free(set);
+    calls_of(isolate, "() => { for (let i = 0; i < 1000; i++) host(i); }",
+        "host function called by the guest");
+    calls_of(isolate, "async () => { for (let i = 0; i < 1000; i++) await later(i); }",
+        "the same, answered by a promise");
+    calls_of(isolate, "() => { for (let i = 0; i < 1000; i++) block(i); }",
+        "the same, for which the guest waits");
+    calls_of(isolate, "() => { for (let i = 0; i < 1000; i++) post(i); }",
+        "the same, for which nobody waits");
+    if (notes != 50 * 1000)
+        must(GBX_EINVAL, NULL, "posted calls");
 }
 
 /* --- values --------------------------------------------------------------------------------- */
