@@ -89,6 +89,8 @@ WRAPPED(pid_t, process_inner_pid, pid_t pid)
 WRAPPED(pid_t, getsid, pid_t pid)
 {
     GBX_CHECK(pid == (pid_t)question.notif.pid);
+    if (model.adopted && pid == twin)
+        return twin; /* it has gone on, and made a session of its own */
     return question.of_session ? CELL_PID : 1;
 }
 

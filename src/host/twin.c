@@ -135,6 +135,17 @@ check_original(const gbx_isolate *isolate, gbx_error *error)
     return GBX_OK;
 }
 
+/* Whether the twin has left its original's group, with which it would be killed at that one's end: it
+ * may go on, and it may be a while until it does. False: it has ended, or does not. */
+static bool
+stands_alone(const struct cell *cell, uint64_t until)
+{
+    while (getsid(cell->pid) != cell->pid)
+        if (has_ended(cell->pidfd, 1) || now_us() >= until)
+            return false;
+    return true;
+}
+
 /* Waits until its twin has a channel, after the cell has said that it forked. */
 static gbx_status
 await_adoption(gbx_isolate *isolate, const struct twin *twin, uint64_t until, gbx_error *error)
@@ -164,7 +175,7 @@ await_adoption(gbx_isolate *isolate, const struct twin *twin, uint64_t until, gb
         else if (fds[2].revents != 0)
             isolate_ended(isolate);
     }
-    if (twin->adopted && twin->cell->template != NULL)
+    if (twin->adopted && twin->cell->template != NULL && stands_alone(twin->cell, until))
         return GBX_OK;
     if (twin->os_errno == 0)
         return fail(error, GBX_ELOST, "the twin died before it was a cell");

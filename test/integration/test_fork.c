@@ -401,6 +401,21 @@ CleanTest(fork, outlives_its_original_and_the_other_way_round)
     world_close(&w);
 }
 
+/* However soon: what is left of a cell is killed at its end, and a twin begins as a part of it. */
+CleanTest(fork, outlives_an_original_that_ends_at_once)
+{
+    struct world w = world_open(NULL);
+
+    eval_only(w.context, "let n = 0");
+    for (int i = 0; i < 100; i++) {
+        gbx_isolate *fork = fork_of(w.isolate, NULL);
+        gbx_isolate_close(w.isolate);
+        w.isolate = fork;
+        cr_assert_eq(eval_number(gbx_isolate_context(fork), "++n"), i + 1);
+    }
+    world_close(&w);
+}
+
 CleanTest(fork, ends_with_its_zygote)
 {
     struct world w = world_open(NULL);
