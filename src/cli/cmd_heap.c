@@ -257,7 +257,8 @@ heap_main(int argc, char **argv)
 
 const struct command command_heap = {
     .name = "heap",
-    .usage = "summary|stats|strings|closures|collections|verify|convert [FLAGS] FILE\n"
+    .usage = "summary|stats|strings|closures|collections [FLAGS] FILE\n"
+             "verify|convert [FLAGS] FILE\n"
              "diff [FLAGS] BASE CURRENT\n"
              "leaks [FLAGS] FILE FILE...\n"
              "node|path|retainers [FLAGS] FILE NODE\n"

@@ -82,7 +82,7 @@ throw new Proxy(new Error('x'), new Proxy({}, { get() { for (;;) {} } }))
 //// L-07 a thrown proxy that was revoked | ETHROW Uncaught
 const { proxy, revoke } = Proxy.revocable(new Error('x'), {}); revoke(); throw proxy
 
-//// L-07 a thrown error with getters that loop | ETIMEOUT | limited
+//// L-07 a thrown error with getters that loop | ETHROW x | limited
 throw Object.defineProperty(new Error('x'), 'stack', { get() { for (;;) {} } })
 
 //// L-07 getters of a thrown object run once at most | OK 1

@@ -170,7 +170,8 @@ promises_of_stopped_calls(struct attack_report *report)
         attack_settle_kept();
         usable(isolate, report);
     }
-    attack_close(isolate, 0, report);
+    /* Each settlement is a future until the cell has answered it. */
+    attack_close(isolate, 40000 * 128, report);
 }
 
 /* --- floods --------------------------------------------------------------------------------- */
