@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import assert from 'node:assert';
 
-const [glovebox] = process.argv.slice(2);
+const glovebox = path.resolve(process.argv[2]); // programs are run elsewhere
 if (!existsSync(path.join(import.meta.dirname, 'node_modules', 'chrome-remote-interface'))) {
     console.log('1..0 # SKIP chrome-remote-interface is not installed: tools/setup test');
     process.exit(0);

@@ -94,6 +94,8 @@ pid_t process_child(pid_t of);
 bool process_descends(pid_t pid);
 /* Descriptors that are open now. */
 size_t descriptors_open(void);
+/* Bytes that malloc has given out; with a sanitizer, which looks for leaks itself, 0. */
+size_t malloc_in_use(void);
 
 /* A directory of the test's own, removed with all in it at the end. */
 const char *scratch_directory(void);

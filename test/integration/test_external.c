@@ -1,7 +1,6 @@
 /* External copies: encoded once, given to many; and buffers of memory that is handed over. */
 #include "support.h"
 
-#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,15 +146,6 @@ enum {
     MANY_TIMES = 10000
 };
 
-/* Bytes that malloc has given out. */
-static size_t
-in_use(void)
-{
-    struct mallinfo2 info = mallinfo2();
-
-    return info.uordblks + info.hblkhd;
-}
-
 static void
 copy_and_send(gbx_context *context, gbx_value *source)
 {
@@ -183,10 +173,11 @@ CleanTest(external, ten_thousand_copies_leave_nothing)
         copy_and_send(world.context, i % 50 == 0 ? buffer : source);
         if (i == MANY_TIMES / 2 || i == MANY_TIMES - 1) {
             expect_usable(&world); /* all before has been sent and answered */
-            before = before == 0 ? in_use() : before;
+            before = before == 0 ? malloc_in_use() : before;
         }
     }
-    cr_assert_lt(in_use(), before + 100000, "%zu bytes, %zu before", in_use(), before);
+    cr_assert_lt(
+        malloc_in_use(), before + 100000, "%zu bytes, %zu before", malloc_in_use(), before);
     gbx_value_free(source);
     gbx_value_free(buffer);
     world_close(&world);
@@ -273,7 +264,7 @@ CleanTest(external, ten_thousand_are_given_back)
         gbx_value_free(value);
         if (i == 200) {
             expect_usable(&world);
-            before = in_use();
+            before = malloc_in_use();
         }
         if (i % 100 == 0 && i < MANY_TIMES / 2)
             expect_usable(&world);
@@ -289,7 +280,8 @@ CleanTest(external, ten_thousand_are_given_back)
     gbx_isolate_close(world.isolate);
     world.isolate = NULL;
     cr_assert_eq(released, MANY_TIMES);
-    cr_assert_lt(in_use(), before + 100000, "%zu bytes, %zu before", in_use(), before);
+    cr_assert_lt(
+        malloc_in_use(), before + 100000, "%zu bytes, %zu before", malloc_in_use(), before);
     world_close(&world);
 }
 
