@@ -135,8 +135,8 @@ check_original(const gbx_isolate *isolate, gbx_error *error)
     return GBX_OK;
 }
 
-/* Whether the twin has left its original's group, with which it would be killed at that one's end: it
- * may go on, and it may be a while until it does. False: it has ended, or does not. */
+/* Whether the twin has left its original's group, with which it would be killed at that one's end:
+ * it may go on, and it may be a while until it does. False: it has ended, or does not. */
 static bool
 stands_alone(const struct cell *cell, uint64_t until)
 {
