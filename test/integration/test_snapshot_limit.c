@@ -125,16 +125,16 @@ CleanTest(snapshot_limit, is_not_cut_short_by_a_deadline)
 {
     gbx_isolate_options options = GBX_ISOLATE_OPTIONS_INIT;
 
-    options.memory_limit_bytes = 96 << 20;
+    options.memory_limit_bytes = 32 << 20;
     options.limit_snapshot = in_scratch("slow");
-    options.timeout_us = 10000000;
-    options.cpu_us = 10000000;
+    options.timeout_us = 5000000;
+    options.cpu_us = 5000000;
     struct world w = world_open(&options);
     gbx_future *call =
         start(w.context, "const kept = []; for (let i = 0; ; i++) kept.push({ i })", 0);
     pid_t child = snapshot_child(&w, call);
     cr_assert_eq(kill(child, SIGSTOP), 0);
-    for (int i = 0; i < 12; i++)
+    for (int i = 0; i < 7; i++)
         cr_assert_eq(gbx_future_wait(call, 1000000, NULL), GBX_EBUSY);
     cr_assert_eq(kill(child, SIGCONT), 0);
     settle(call, GBX_EMEMORY);
