@@ -310,6 +310,9 @@
 /* After one was taken, how long until the pool is filled again: the cell that was taken has had
  * its first evaluation by then (0.3 ms). */
 #define POOL_FILL_US          1000
+/* How often a twin is looked at that has only to return from setsid(): microseconds, if there is a
+ * processor for it. */
+#define TWIN_LOOK_NS          20000
 /* How long a zygote, a template or a fork may take before it is given up. V8 starts in 15 ms; a
  * loaded machine with cold disks was seen to take 2 s. */
 #define START_TIMEOUT_US      10000000

@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 /* --- the twin asks -------------------------------------------------------------------------- */
@@ -140,9 +141,11 @@ check_original(const gbx_isolate *isolate, gbx_error *error)
 static bool
 stands_alone(const struct cell *cell, uint64_t until)
 {
-    while (getsid(cell->pid) != cell->pid)
-        if (has_ended(cell->pidfd, 1) || now_us() >= until)
+    while (getsid(cell->pid) != cell->pid) {
+        if (has_ended(cell->pidfd, 0) || now_us() >= until)
             return false;
+        (void)nanosleep(&(struct timespec){ .tv_nsec = TWIN_LOOK_NS }, NULL);
+    }
     return true;
 }
 
