@@ -29,6 +29,13 @@ runtime_open(void)
     return runtime;
 }
 
+static void
+await_no_cell(void)
+{
+    while (process_named("gbx-cell", 0) != 0)
+        sleep_ms(1);
+}
+
 static gbx_template *
 template_open(gbx_runtime *runtime, const gbx_template_options *options)
 {
@@ -123,8 +130,7 @@ refuse(gbx_runtime *runtime, const gbx_preload *preload, gbx_status status, cons
     cr_assert_null(t);
     cr_assert_eq(error.status, status);
     cr_assert_not_null(strstr(error.message, why), "%s", error.message);
-    while (process_named("gbx-cell", 0) != 0) /* it has been told to go */
-        sleep_ms(1);
+    await_no_cell(); /* it has been told to go */
     cr_assert_leq(descriptors_open(), descriptors);
 }
 
@@ -325,6 +331,7 @@ CleanTest(template, is_made_again_when_its_cell_has_died)
     for (int i = 0; i < 2; i++) { /* first the template's cell, the only one; then everything */
         pid_t pid = process_named(i == 0 ? "gbx-cell" : "gbx-zygote", 10000);
         cr_assert_eq(kill(pid, SIGKILL), 0);
+        await_no_cell(); /* else it may still bear one that dies with it */
         gbx_isolate *isolate = isolate_of(t, NULL);
         cr_assert_eq(eval_number(gbx_isolate_context(isolate), "++n"), 42);
         gbx_isolate_close(isolate);
