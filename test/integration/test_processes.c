@@ -300,6 +300,17 @@ kill_named(const char *name)
     cr_assert_eq(kill(pid, SIGKILL), 0);
 }
 
+/* Its end is complete, and nobody has looked. */
+static void
+kill_unseen(const char *name)
+{
+    pid_t pid = process_named(name, 0), parent;
+
+    kill_named(name);
+    while (is_alive(pid, &parent))
+        nap_us(1000);
+}
+
 static void
 expect_lost(gbx_isolate *isolate)
 {
@@ -348,8 +359,7 @@ CleanTest(zygote, killed_unseen_costs_the_next_isolate_nothing)
         w.isolate = world_isolate(&w, NULL); /* there is a pool now */
         expect_alive(w.isolate);
         gbx_isolate_close(w.isolate);
-        kill_named("gbx-zygote");
-        nap_us(50000);
+        kill_unseen("gbx-zygote");
         w.isolate = world_isolate(&w, NULL);
         expect_alive(w.isolate);
         gbx_isolate_close(w.isolate);
@@ -437,8 +447,7 @@ CleanTest(template, killed_unseen_costs_the_next_isolate_nothing)
     cr_assert_eq(gbx_runtime_open(NULL, &w.runtime, NULL), GBX_OK);
     for (int i = 0; i < 3; i++) {
         gbx_isolate_close(world_isolate(&w, NULL));
-        kill_named("gbx-template");
-        nap_us(50000);
+        kill_unseen("gbx-template");
         w.isolate = world_isolate(&w, NULL);
         expect_alive(w.isolate);
         gbx_isolate_close(w.isolate);
