@@ -41,7 +41,7 @@ main(void)
     gbx_isolate *isolate = NULL;
 
     options.memory_limit_bytes = 16 << 20;
-    options.timeout_us = 100000;
+    options.timeout_us = 1000000;
     if (gbx_runtime_open(NULL, &runtime, &error) != GBX_OK ||
         gbx_isolate_open(runtime, &options, &isolate, &error) != GBX_OK)
         return fprintf(stderr, "limited: %s\n", error.message), 1;
