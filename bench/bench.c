@@ -63,6 +63,18 @@ bench_function(gbx_isolate *isolate, const char *path)
     return reference;
 }
 
+char *
+bench_read(const char *path)
+{
+    FILE *file = fopen(path, "r");
+    char *text = calloc(1, 1 << 20);
+
+    if (file == NULL || text == NULL || fread(text, 1, (1 << 20) - 1, file) == 0)
+        must(GBX_EINVAL, NULL, path);
+    (void)fclose(file);
+    return text;
+}
+
 static int
 ascending(const void *a, const void *b)
 {

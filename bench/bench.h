@@ -18,6 +18,9 @@ gbx_isolate *bench_isolate(gbx_runtime *runtime, uint64_t memory_limit_bytes);
 void bench_run(gbx_isolate *isolate, const char *source);
 gbx_reference *bench_function(gbx_isolate *isolate, const char *path);
 
+/* A file of less than 1 MiB, NUL-terminated; free() it. */
+char *bench_read(const char *path);
+
 /* Samples in nanoseconds; the median of them. Sorts. */
 double median(double *samples, size_t count);
 /* One line; `value` in `unit`. */

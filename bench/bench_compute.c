@@ -6,18 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char *
-slurp(const char *path)
-{
-    FILE *file = fopen(path, "r");
-    char *text = calloc(1, 1 << 20);
-
-    if (file == NULL || text == NULL || fread(text, 1, (1 << 20) - 1, file) == 0)
-        must(GBX_EINVAL, NULL, path);
-    (void)fclose(file);
-    return text;
-}
-
 static const gbx_value *
 item(const gbx_value *array, uint32_t index)
 {
@@ -47,7 +35,7 @@ node_ms(char *output, const char *name)
 int
 main(void)
 {
-    char command[1024], output[4096] = "", *source = slurp(BENCH_KERNELS);
+    char command[1024], output[4096] = "", *source = bench_read(BENCH_KERNELS);
 
     (void)snprintf(command, sizeof command,
         "'%s' -e \"$(cat '%s'); for (const [n, ms] of runKernels()) console.log(n, ms)\"",
