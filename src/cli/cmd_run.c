@@ -117,7 +117,7 @@ static const struct flag common[] = {
         .offset = FIELD(snapshot),
         .help =
             "when the program has ended, well or not, write its heap to FILE, for the Memory "
-            "panel of Chrome DevTools" },
+            "panel of Chrome DevTools; FILE.zst is compressed" },
     { .name = "background",
         .kind = FLAG_BOOL,
         .offset = FIELD(background),
@@ -126,6 +126,16 @@ static const struct flag common[] = {
         .kind = FLAG_BOOL,
         .offset = FIELD(attached),
         .help = "the cell itself writes it, and stands still meanwhile" },
+    { .name = "stable-ids",
+        .kind = FLAG_BOOL,
+        .offset = FIELD(stable_ids),
+        .help = "objects have the ids in it that a debugger was shown" },
+    { .name = "snapshot-at-limit",
+        .kind = FLAG_TEXT,
+        .value = "FILE",
+        .offset = FIELD(limit_snapshot),
+        .help = "when the program reaches --memory, write its heap to FILE before it ends of "
+                "that; FILE.zst is compressed" },
     { .name = "cpu-prof",
         .kind = FLAG_TEXT,
         .optional = true,
@@ -214,6 +224,9 @@ check_usage(const struct run_options *o, const char *command, const char *file)
     if ((o->attached || o->background) && o->snapshot == NULL)
         return complain(OUTCOME_USAGE, "%s: --%s goes with --heap-snapshot FILE", command,
             o->attached ? "attached" : "background");
+    if (o->stable_ids && o->snapshot == NULL)
+        return complain(
+            OUTCOME_USAGE, "%s: --stable-ids goes with --heap-snapshot FILE", command);
     return OUTCOME_OK;
 }
 

@@ -27,6 +27,9 @@ put_error(struct object *report, const struct run *run)
     put_position(&o, "column", e->column);
     put_position(&o, "limit", e->limit);
     put_position(&o, "measured", e->measured);
+    const gbx_death *death = run->isolate != NULL ? gbx_isolate_death(run->isolate) : NULL;
+    if (death != NULL && death->snapshot != NULL)
+        put_text(&o, "snapshot", run->options.limit_snapshot);
     put_object(report, "error", &o);
 }
 

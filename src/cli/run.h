@@ -7,6 +7,8 @@
 
 #include <glovebox/devtools.h>
 
+#include <limits.h>
+
 enum {
     INSPECT_PORT = 9229, /* where chrome://inspect and editors look */
     INSPECT_HOST_BYTES = 64
@@ -21,9 +23,11 @@ struct run_options {
     bool quiet;
     bool attached;
     bool background;
+    bool stable_ids;
     const char *require;               /* --require; NULL: strict */
     const char *root;                  /* --root; NULL: nothing can be imported */
     const char *snapshot;              /* --heap-snapshot; NULL: none */
+    const char *limit_snapshot;        /* --snapshot-at-limit, likewise */
     const char *inspect, *inspect_brk; /* [HOST:]PORT, "" for the usual one; NULL: not given */
     const char *cpu_profile;           /* --cpu-prof; "": a name of its own; NULL: none */
     const char *heap_profile;          /* --heap-prof, likewise */
@@ -107,6 +111,17 @@ gbx_status run_await(
     struct run *run, gbx_future *future, uint64_t timeout_us, gbx_error *error);
 /* The run lacks a file that was asked for, `what`: its outcome, unless there is worse news. */
 void run_lacks(struct run *run, const char *what, gbx_status status, const gbx_error *error);
+
+/* --- run_snapshot.c --------------------------------------------------------------------- */
+
+/* Whether that of --snapshot-at-limit can be written, as far as that is seen before. An outcome. */
+int run_snapshot_check(struct run *run);
+/* The file of --snapshot-at-limit for the library, links followed; NULL: none is wanted. */
+const char *run_snapshot_at_limit(const struct run *run, char resolved[PATH_MAX]);
+/* Tells what has become of it, if the program ran into its limit. */
+void run_snapshot_tell(const struct run *run);
+/* That of --heap-snapshot. */
+void run_snapshot_take(struct run *run);
 
 /* --- run_profile.c ---------------------------------------------------------------------- */
 
