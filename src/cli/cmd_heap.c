@@ -34,6 +34,10 @@ static const struct flag flags[] = {
         .value = "KEY",
         .offset = FIELD(sort),
         .help = "by that key of --json, such as shallow or count" },
+    { .name = "largest",
+        .kind = FLAG_BOOL,
+        .offset = FIELD(largest),
+        .help = "strings: those that hold most, in place of duplicates" },
     { .name = "output",
         .letter = 'o',
         .kind = FLAG_TEXT,
@@ -275,7 +279,8 @@ const struct command command_heap = {
         "file to the next, with what keeps them. path: a shortest way from a root to a node. "
         "retainers: what refers to it. dominators: what would be freed with it, or the whole "
         "heap's largest. contain: what it refers to. strings: those that are there more than "
-        "once. closures: contexts, by what their variables keep alive. collections: large "
+        "once, or with --largest those that hold most. closures: contexts, by what their "
+        "variables keep alive. collections: large "
         "Maps, Sets, "
         "arrays and objects used as maps, and how full they are. verify: whether a file is "
         "whole. convert: to zstd and back.\n"

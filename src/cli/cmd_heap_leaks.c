@@ -206,7 +206,6 @@ heap_leaks(struct heap_run *run)
     if (run->options.sort == NULL)
         run->options.sort = "grown";
     outcome = table_print(&t, run);
-    out_text(out(), run->options.json ? "\n" : "");
     for (size_t i = 0; indexes != NULL && i < run->file_count; i++)
         index_done(&indexes[i]);
     free(indexes);

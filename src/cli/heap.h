@@ -14,7 +14,7 @@ enum {
 };
 
 struct heap_options {
-    bool json;
+    bool json, largest;
     const char *top, *filter, *sort, *output;
 };
 

@@ -205,7 +205,7 @@ print_json(const struct table *t, size_t rows)
             out_printf(out(), "%lld", (long long)t->cells[i].number);
         out_text(out(), (i + 1) % t->column_count == 0 ? "}" : "");
     }
-    out_text(out(), "\n]");
+    out_text(out(), "\n]\n");
 }
 
 static void

@@ -90,6 +90,32 @@ def test_strings_that_are_twice():
         assert row['count'] > 1 and 0 < row['wasted'] < row['shallow'], row
 
 
+STRINGS = '''
+globalThis.long = 'x'.repeat(9).padEnd(50000, 'padding'); globalThis.rope = '';
+for (let i = 0; i < 2000; i++) rope += 'part number ' + i + ' of a rope that is never read';
+globalThis.small = ['abc' + long.length, 'def' + long.length]; 0
+'''
+
+
+def test_strings_that_hold_most():
+    with Place() as place:
+        place.run('run', '--heap-snapshot', 'a', '-e', STRINGS).is_like(0, err='')
+        MADE['strings'] = (place.path / 'a').read_bytes()
+        place.makes('a')
+    all_of_them = rows('strings', 'a', '--largest', a=MADE['strings'])
+    order = [row['retained'] for row in all_of_them]
+    assert order == sorted(order, reverse=True) and len(order) > 20, order[:5]
+    assert ask('strings', 'a', '--largest', '--top', '7', '--json', a=MADE['strings']).json == all_of_them[:7]
+    rope, = [row for row in all_of_them if row['text'].startswith('part number 0 of a rope')]
+    assert rope in all_of_them[:5] and rope['retained'] > 2000 * 40 > rope['shallow'], rope
+    # The rope's halves are part of it.
+    assert not [row for row in all_of_them if row['text'].startswith('part number 1')]
+    filtered = rows('strings', 'a', '--largest', '--filter', 'ABC50000', a=MADE['strings'])
+    assert [row['text'] for row in filtered] == ['abc50000'], filtered
+    by_distance = [row['distance'] for row in rows('strings', 'a', '--largest', '--sort', 'distance', a=MADE['strings'])]
+    assert by_distance == sorted(by_distance, reverse=True)
+
+
 KEPT = '''
 class Registry extends Map {}
 globalThis.map = new Registry(); for (let i = 0; i < 1000; i++) map.set('key' + i, { i });

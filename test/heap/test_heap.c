@@ -271,7 +271,7 @@ ask_all(gbx_heap *heap)
     gbx_heap_change *changes = NULL;
     gbx_heap_closure *closures = NULL;
     gbx_heap_collection *collections = NULL;
-    uint32_t *path = NULL, count = 0, node = 0;
+    uint32_t *path = NULL, *large = NULL, count = 0, node = 0;
     bool ok = gbx_heap_get_totals(heap, &totals) == GBX_OK &&
               gbx_heap_summary(heap, &rows, &count) == GBX_OK &&
               gbx_heap_dominated(heap, 0, &nodes, &count) == GBX_OK &&
@@ -291,6 +291,9 @@ ask_all(gbx_heap *heap)
     if (ok && gbx_heap_collections(heap, &collections, &count) != GBX_OK)
         ok = false;
     free(collections);
+    if (ok && gbx_heap_large_strings(heap, 0, &large, &count) != GBX_OK)
+        ok = false;
+    free(large);
     return ok;
 }
 
