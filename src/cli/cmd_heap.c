@@ -64,6 +64,7 @@ static const struct subcommand {
     { "stats", heap_stats, 1, 1, 0, false },
     { "diff", heap_diff, 2, 2, 0, false },
     { "leaks", heap_leaks, 2, ANY, 0, false },
+    { "trend", heap_trend, 1, ANY, 0, true },
     { "path", heap_path, 1, 1, 1, false },
     { "retainers", heap_retainers, 1, 1, 1, false },
     { "dominators", heap_dominators, 1, 1, 0, false },
@@ -133,8 +134,8 @@ tell(const char *section, uint64_t done, uint64_t total, void *data)
     return 0;
 }
 
-static int
-open_heap(const char *file, gbx_heap **out_heap)
+int
+heap_open(const char *file, gbx_heap **out_heap)
 {
     struct telling telling = { file, now_us(), false };
     gbx_heap_options options = GBX_HEAP_OPTIONS_INIT;
@@ -164,7 +165,7 @@ open_all(struct heap_run *run)
     if (run->heaps == NULL)
         return heap_no_memory();
     for (size_t i = 0; i < run->file_count; i++) {
-        int outcome = open_heap(run->files[i], &run->heaps[i]);
+        int outcome = heap_open(run->files[i], &run->heaps[i]);
         if (outcome != OUTCOME_OK)
             return outcome;
     }
@@ -265,6 +266,7 @@ const struct command command_heap = {
              "verify|convert [FLAGS] FILE\n"
              "diff [FLAGS] BASE CURRENT\n"
              "leaks [FLAGS] FILE FILE...\n"
+             "trend [FLAGS] FILE|DIRECTORY...\n"
              "node|path|retainers [FLAGS] FILE NODE\n"
              "dominators|contain [FLAGS] FILE [NODE]\n"
              "assert [FLAGS] FILE... CONDITION...",
@@ -276,7 +278,9 @@ const struct command command_heap = {
         "consists "
         "of. diff: what came and went between two snapshots. leaks: classes that grow from "
         "each "
-        "file to the next, with what keeps them. path: a shortest way from a root to a node. "
+        "file to the next, with what keeps them. trend: what classes retain over a series of "
+        "snapshots, steepest first; a directory stands for its .heapsnapshot files, oldest "
+        "first. path: a shortest way from a root to a node. "
         "retainers: what refers to it. dominators: what would be freed with it, or the whole "
         "heap's largest. contain: what it refers to. strings: those that are there more than "
         "once, or with --largest those that hold most. closures: contexts, by what their "

@@ -101,12 +101,7 @@ text_of(const char *format, const char *a, const char *b, const char *c)
             buf_text(&text, *p == 'a' ? a : *p == 'b' ? b : c);
         else
             buf_byte(&text, (uint8_t)*p);
-    buf_byte(&text, '\0');
-    if (text.failed) {
-        buf_done(&text);
-        return NULL;
-    }
-    return (char *)text.p;
+    return heap_text_of(&text);
 }
 
 /* A node as people see it: its name, and its class where that says more. */

@@ -1,6 +1,7 @@
 #include <glovebox/devtools.h>
 #include <glovebox/glovebox.h>
 #include <glovebox/heap.h>
+#include <glovebox/heap_series.h>
 
 #include <criterion/criterion.h>
 #include <stddef.h>
