@@ -425,4 +425,18 @@
 /* Entries: collections with room for fewer are not told. Most arrays and objects have less. */
 #define HEAP_COLLECTION_SLOTS 32
 
+/* --- the store of snapshots ------------------------------------------------------------------ */
+
+/* Bytes of a label with its NUL: as many as an isolate's name has. Encoded, with the rest of a
+ * file's name, it fits NAME_MAX. */
+#define STORE_LABEL_BYTES  64
+#define STORE_NAME_BYTES   256
+/* Classes of a snapshot that the index keeps: a screen of them. */
+#define STORE_CLASSES_MAX  32
+/* Bytes of a class's name that are kept: shapes of objects are long. */
+#define STORE_CLASS_BYTES  256
+/* How long others may hold a store up, who need milliseconds; and how often it is tried. */
+#define STORE_LOCK_US      10000000
+#define STORE_LOCK_STEP_US 2000
+
 #endif
