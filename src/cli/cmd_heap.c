@@ -213,24 +213,6 @@ split_words(struct heap_run *run, const struct subcommand *s, int argc, char **a
     return OUTCOME_OK;
 }
 
-/* Flags may stand anywhere; what is none is kept, in order. An outcome, or OPTIONS_GO_ON. */
-static int
-gather_words(struct heap_run *run, int argc, char **argv, char **words, int *out_count)
-{
-    int at = 0, rest = 0;
-
-    while (at < argc) {
-        /* Its first word stands for the command's name, and is not looked at. */
-        int outcome = options_parse(&command_heap, argc - at, argv + at, &run->options, &rest);
-        if (outcome != OPTIONS_GO_ON)
-            return outcome;
-        at += rest;
-        if (at < argc)
-            words[(*out_count)++] = argv[at];
-    }
-    return OPTIONS_GO_ON;
-}
-
 static int
 heap_main(int argc, char **argv)
 {
@@ -241,7 +223,7 @@ heap_main(int argc, char **argv)
 
     if (words == NULL)
         return heap_no_memory();
-    int outcome = gather_words(&run, argc, argv, words, &count);
+    int outcome = options_gather(&command_heap, argc, argv, &run.options, words, &count);
     if (outcome == OPTIONS_GO_ON) {
         s = subcommand_find(words[0]);
         outcome = s == NULL ? OUTCOME_USAGE : read_top(&run);

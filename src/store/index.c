@@ -46,7 +46,10 @@ index_failed(struct gbx_store *store, int code, gbx_error *error)
         errno = ENOSPC;
         break;
     case SQLITE_READONLY:
-        errno = code == SQLITE_READONLY_ROLLBACK ? EROFS : EACCES;
+        /* It does not tell which: the file system, or a mode. */
+        if (faccessat(store->fd, "index.sqlite", W_OK, 0) == 0 &&
+            faccessat(store->fd, ".", W_OK, 0) == 0)
+            errno = EROFS;
         break;
     case SQLITE_CANTOPEN:
     case SQLITE_IOERR:
