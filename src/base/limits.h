@@ -439,4 +439,13 @@
 #define STORE_LOCK_US      10000000
 #define STORE_LOCK_STEP_US 2000
 
+/* How often a series looks whether its isolate has grown: it takes 10 us. */
+#define SERIES_LOOK_US      100000
+/* How long it rests before one by growth: a guest that grows fast shall not be stopped all the
+ * time. */
+#define SERIES_REST_US      1000000
+/* Less often than a snapshot takes, and less than garbage comes and goes. */
+#define SERIES_EVERY_MIN_US 100000
+#define SERIES_GROWTH_MIN   MIB
+
 #endif

@@ -2,6 +2,7 @@
 #include <glovebox/glovebox.h>
 #include <glovebox/heap.h>
 #include <glovebox/heap_series.h>
+#include <glovebox/series.h>
 #include <glovebox/store.h>
 
 #include <criterion/criterion.h>
