@@ -380,6 +380,8 @@
 /* What a program gets unless a flag says otherwise: nobody waits longer for a script that hangs.
  */
 #define RUN_TIMEOUT_US     30000000
+/* How often glovebox watch takes a snapshot unless a flag says otherwise. */
+#define WATCH_EVERY_US     300000000
 /* What a program may print: a terminal's whole scrollback, and no full disk. */
 #define RUN_CONSOLE_BYTES  (16 * MIB)
 /* How long the command waits for statistics, and for globals to be set: both take microseconds,

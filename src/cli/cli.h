@@ -141,6 +141,9 @@ extern const struct command command_run;
 extern const struct command command_inspect;
 extern const struct command command_doctor;
 extern const struct command command_heap;
+extern const struct command command_watch;
+/* Where its snapshots are kept unless a flag says where. */
+#define SNAPSHOTS_STORE "glovebox-snapshots"
 extern const struct command command_snapshots;
 
 /* --- source.c: text from outside -------------------------------------------------------- */

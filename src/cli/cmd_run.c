@@ -8,8 +8,7 @@
 
 #define FIELD(name) offsetof(struct run_options, name)
 
-/* Those of run and of inspect. */
-static const struct flag common[] = {
+const struct flag run_common_flags[] = {
     { .name = "eval",
         .letter = 'e',
         .kind = FLAG_TEXT,
@@ -57,15 +56,6 @@ static const struct flag common[] = {
         .min = STACK_LIMIT_MIN,
         .max = STACK_LIMIT_MAX,
         .help = "limit of the native stack" },
-    { .name = "timeout",
-        .kind = FLAG_TIME,
-        .value = "TIME",
-        .offset = FIELD(timeout_us),
-        .min = 1,
-        .max = LIMIT_US_MAX,
-        .initial = RUN_TIMEOUT_US,
-        .zero = true,
-        .help = "deadline of the whole program with all that it awaits, by the clock" },
     { .name = "cpu",
         .kind = FLAG_TIME,
         .value = "TIME",
@@ -154,6 +144,20 @@ static const struct flag common[] = {
     { .name = NULL },
 };
 
+/* Those of run and of inspect. */
+static const struct flag timed[] = {
+    { .name = "timeout",
+        .kind = FLAG_TIME,
+        .value = "TIME",
+        .offset = FIELD(timeout_us),
+        .min = 1,
+        .max = LIMIT_US_MAX,
+        .initial = RUN_TIMEOUT_US,
+        .zero = true,
+        .help = "deadline of the whole program with all that it awaits, by the clock" },
+    { .name = NULL, .more = run_common_flags },
+};
+
 static const struct flag run_flags[] = {
     { .name = "inspect",
         .kind = FLAG_TEXT,
@@ -171,7 +175,7 @@ static const struct flag run_flags[] = {
         .help =
             "the same, and the program begins when a debugger is there, paused at its first "
             "line" },
-    { .name = NULL, .more = common },
+    { .name = NULL, .more = timed },
 };
 
 static const struct flag inspect_flags[] = {
@@ -180,7 +184,7 @@ static const struct flag inspect_flags[] = {
         .value = "[HOST:]PORT",
         .offset = FIELD(inspect_brk),
         .help = "for the debugger; 9229 if it is free and no other is given" },
-    { .name = NULL, .more = common },
+    { .name = NULL, .more = timed },
 };
 
 uint32_t
@@ -249,8 +253,8 @@ show_result(struct run *run)
     free(text);
 }
 
-static int
-program_main(const struct command *command, int argc, char **argv)
+int
+run_program(const struct command *command, int argc, char **argv)
 {
     struct run run = { .error = GBX_ERROR_INIT, .command = command };
     int rest = 0;
@@ -286,13 +290,13 @@ program_main(const struct command *command, int argc, char **argv)
 static int
 run_main(int argc, char **argv)
 {
-    return program_main(&command_run, argc, argv);
+    return run_program(&command_run, argc, argv);
 }
 
 static int
 inspect_main(int argc, char **argv)
 {
-    return program_main(&command_inspect, argc, argv);
+    return run_program(&command_inspect, argc, argv);
 }
 
 const struct command command_run = {

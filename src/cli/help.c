@@ -124,7 +124,7 @@ help_command(const struct command *command)
         show_flag(f);
     out_text(out(), "\nExamples:\n");
     show_lines("  ", "", command->examples);
-    if (command == &command_run || command == &command_inspect)
+    if (command == &command_run || command == &command_inspect || command == &command_watch)
         show_outcomes();
 }
 

@@ -52,6 +52,8 @@ put_stats(struct object *report, struct run *run)
         put_number(&o, "snapshot_bytes", run->snapshot_bytes);
         put_number(&o, "snapshot_us", run->snapshot_us);
     }
+    if (run->watch.store != NULL)
+        put_number(&o, "snapshots", run->watch.count);
     put_object(report, "stats", &o);
 }
 

@@ -346,6 +346,8 @@ open_cell(struct run *run)
     options.data = run;
     run_inspect_options(run, &options);
     options.limit_snapshot = run_snapshot_at_limit(run, resolved);
+    if (options.limit_snapshot == NULL)
+        options.limit_snapshot = run->watch.limit_path;
     gbx_status status = gbx_runtime_open(&runtime_options, &run->runtime, &run->error);
     if (status == GBX_OK && runtime_options.require == GBX_REQUIRE_NONE)
         warn_of_gaps(run->runtime);
@@ -358,6 +360,8 @@ void
 run_execute(struct run *run)
 {
     run->outcome = run_snapshot_check(run);
+    if (run->outcome == OUTCOME_OK)
+        run->outcome = run_watch_open(run);
     if (run->outcome != OUTCOME_OK)
         return;
     gbx_status status = open_cell(run);
@@ -367,12 +371,15 @@ run_execute(struct run *run)
         return;
     }
     run->outcome = run_modules_open(run);
+    if (run->outcome == OUTCOME_OK)
+        run->outcome = run_watch_begin(run);
     run_profiles_begin(run);
     if (run->outcome == OUTCOME_OK && signals_caught() == 0)
         run_scripts(run);
     if (run->outcome == OUTCOME_OK && signals_caught() != 0)
         run->outcome = interrupted(&run->error);
     run_profiles_end(run);
+    run_watch_end(run);
     run_inspect_linger(run);
     take_costs(run);
     run_snapshot_tell(run);
@@ -383,6 +390,7 @@ run_execute(struct run *run)
 void
 run_close(struct run *run)
 {
+    run_watch_close(run);
     gbx_isolate_close(run->isolate);
     gbx_devtools_close(run->devtools);
     gbx_runtime_close(run->runtime);

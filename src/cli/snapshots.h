@@ -9,9 +9,6 @@
 
 #include <glovebox/store.h>
 
-/* Where snapshots are kept unless a flag says where. */
-#define SNAPSHOTS_STORE "glovebox-snapshots"
-
 struct snapshots_options {
     bool json;
     const char *store, *label;
