@@ -141,14 +141,14 @@ CleanTest(series, comes_by_growth_and_only_by_that)
 
     options.growth_bytes = 24 << 20;
     gbx_series *series = begin(&w, store, &options);
-    for (int i = 0; i < 20; i++) /* there is nothing to see in it: longer proves more */
+    for (int i = 0; i < 10; i++) /* there is nothing to see in it: longer proves more */
         dispatch(&w);
     cr_assert_eq(told.taken, 0);
     for (uint32_t i = 1; i <= 2; i++) {
         grow(&w);
         await_taken(&w, &told, i);
         cr_assert_eq(told.reason, GBX_STORE_GROWTH);
-        for (int k = 0; k < 20; k++)
+        for (int k = 0; k < 50; k++)
             dispatch(&w);
         cr_assert_eq(told.taken, i);
     }
