@@ -2,9 +2,30 @@
 #include "stores.h"
 
 #include <signal.h>
+#include <stdarg.h>
 #include <sys/file.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+
+/* In place of the C library's, for the store: a file system that has no nameless files. */
+static bool without_nameless;
+GBX_API int openat64(int directory, const char *path, int flags, ...);
+
+int
+openat64(int directory, const char *path, int flags, ...)
+{
+    va_list args;
+
+    va_start(args, flags);
+    mode_t mode = (flags & (O_CREAT | __O_TMPFILE)) != 0 ? va_arg(args, mode_t) : 0;
+    va_end(args);
+    if (without_nameless && (flags & O_TMPFILE) == O_TMPFILE) {
+        errno = EOPNOTSUPP;
+        return -1;
+    }
+    return (int)syscall(SYS_openat, directory, path, flags, mode);
+}
 
 /* --- what others put there -------------------------------------------------------------------- */
 
@@ -281,4 +302,65 @@ CleanTest(store, one_that_may_not_be_written_can_be_read)
     cr_assert_eq(chmod(sample(), 0444), 0);
     apart(use_as_a_stranger);
     cr_assert_eq(chmod(in_scratch("store"), 0755), 0);
+}
+
+/* --- a file system without nameless files ----------------------------------------------------- */
+
+static int
+add_ten(void)
+{
+    gbx_store *store = NULL;
+
+    if (gbx_store_open(in_scratch("store"), NULL, &store, NULL) != GBX_OK)
+        return 1;
+    for (int i = 0; i < 10; i++)
+        if (gbx_store_add(store, sample(), "a", NULL, NULL) != GBX_OK)
+            return 2;
+    gbx_store_close(store);
+    return 0;
+}
+
+CleanTest(store, what_is_written_may_have_a_name)
+{
+    gbx_store *store = open_with(NULL);
+    gbx_store_entry *entries = NULL;
+    int status;
+    bool seen = false;
+
+    (void)sample();
+    without_nameless = true;
+    apart(add_where_little_fits);
+    cr_assert_eq(names_with(".incoming-", ""), 0);
+    /* What others write is left alone. */
+    for (uint32_t rounds = 1; !seen; rounds++) {
+        pid_t other = fork();
+        if (other == 0)
+            _exit(add_ten());
+        while (waitpid(other, &status, WNOHANG) == 0) {
+            seen |= names_with(".incoming-", "") > 0;
+            cr_assert_eq(gbx_store_sync(store, NULL), GBX_OK);
+        }
+        cr_assert_eq(status, 0);
+        cr_assert_eq(count_of(store, "a"), 10 * rounds);
+    }
+    uint32_t count = list(store, "a", &entries);
+    for (uint32_t i = 0; i < count; i++)
+        gbx_heap_close(read_back(entries[i].path));
+    free(entries);
+    /* What they leave when they are killed goes. */
+    pid_t child = fork();
+    if (child == 0)
+        for (;;)
+            (void)add_ten();
+    while (names_with(".incoming-", "") == 0)
+        sleep_ms(0);
+    cr_assert_eq(kill(child, SIGSTOP), 0);
+    cr_assert_eq(waitpid(child, &status, WUNTRACED), child);
+    bool left = names_with(".incoming-", "") > 0;
+    cr_assert_eq(kill(child, SIGKILL), 0);
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert_eq(names_with(".incoming-", "") > 0, left);
+    cr_assert_eq(gbx_store_sync(store, NULL), GBX_OK);
+    cr_assert_eq(names_with(".incoming-", ""), 0);
+    gbx_store_close(store);
 }
