@@ -229,7 +229,7 @@ CleanTest(store, a_kill_loses_nothing_and_leaves_no_half)
     gbx_store_entry *entries = NULL;
 
     (void)sample();
-    for (int round = 0; round < 40; round++) {
+    for (int round = 0; round < 25; round++) {
         uint64_t last = kill_one(round * 2711 % 60000);
         gbx_store *store = open_with(NULL);
         uint32_t count = list(store, NULL, &entries);
