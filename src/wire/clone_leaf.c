@@ -299,7 +299,8 @@ take_over(struct reader *r, gbx_value *node, const uint8_t *p, uint32_t len)
 {
     struct buf *body = r->body;
 
-    if (body == NULL || len < VALUE_SHARED_MIN || len < body->capacity / 2)
+    /* Another value of the same message may have taken it. */
+    if (body == NULL || body->p == NULL || len < VALUE_SHARED_MIN || len < body->capacity / 2)
         return false;
     struct bytes *held = bytes_adopt_malloced(body->p, body->capacity);
     if (held == NULL)
