@@ -30,6 +30,9 @@
 /* Bytes of a buffer from which on a message borrows it: less is copied sooner than it is kept track
  * of. A value read from a message takes that over if one buffer is at least half of it. */
 #define VALUE_SHARED_MIN       (64 * KIB)
+/* Properties that are looked at for ArrayBuffers to move, per value, and so the buffers that may
+ * come apart from one: what has more of them moves the first. */
+#define MOVED_LOOK_MAX         4096
 /* Bits of one BigInt: V8's own limit (1 << 30) is far past any use; this is 8 MiB. */
 #define VALUE_BIGINT_BYTES_MAX (8 * MIB)
 /* Decimal digits of a BigInt, both ways: the conversion is quadratic, this many take 0.1 s. */
