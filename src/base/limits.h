@@ -453,4 +453,31 @@
 #define SERIES_EVERY_MIN_US 100000
 #define SERIES_GROWTH_MIN   MIB
 
+/* --- report pages --------------------------------------------------------------------- */
+
+/* What a page of glovebox heap report holds at most, so that it stays under 3 MB whatever the heap
+ * is like: bytes of all texts; nodes, at up to 120 bytes; groups of the map; rows of each list. */
+#define REPORT_TEXTS_BYTES ((size_t)MIB)
+#define REPORT_NODES       12000u
+#define REPORT_GROUPS      2500u
+#define REPORT_CLASSES     600u
+#define REPORT_ROWS        200u
+/* Nodes of the dominator tree: in all, below one, and levels. The rest of REPORT_NODES is for what
+ * classes are made of, and for paths. */
+#define REPORT_TREE_NODES  6000u
+#define REPORT_TREE_WIDTH  60u
+#define REPORT_TREE_DEPTH  40u
+/* Nodes that stand for a class, and classes that have some. */
+#define REPORT_EXAMPLES    4u
+#define REPORT_EXAMPLES_OF 300u
+/* A path's nodes: more are shown as a gap. Steps of all paths, of which some may be very long. */
+#define REPORT_PATH_FIRST  6u
+#define REPORT_PATH_LAST   20u
+#define REPORT_PATH_STEPS  20000000u
+/* Levels of groups, and the share of all bytes that one has to have. */
+#define REPORT_GROUP_DEPTH 8u
+#define REPORT_GROUP_SHARE 10000u
+/* Classes in charts over several snapshots. */
+#define REPORT_TRENDS      24u
+
 #endif

@@ -43,7 +43,7 @@ static const struct flag flags[] = {
         .kind = FLAG_TEXT,
         .value = "FILE",
         .offset = FIELD(output),
-        .help = "where convert writes; FILE.zst is compressed" },
+        .help = "where report and convert write; FILE.zst is compressed" },
     { .name = "help", .letter = 'h', .kind = FLAG_HELP, .help = "this text" },
     { .name = NULL },
 };
@@ -65,6 +65,7 @@ static const struct subcommand {
     { "diff", heap_diff, 2, 2, 0, false },
     { "leaks", heap_leaks, 2, ANY, 0, false },
     { "trend", heap_trend, 1, ANY, 0, true },
+    { "report", heap_report, 1, ANY, 0, true },
     { "path", heap_path, 1, 1, 1, false },
     { "retainers", heap_retainers, 1, 1, 1, false },
     { "dominators", heap_dominators, 1, 1, 0, false },
@@ -249,6 +250,7 @@ const struct command command_heap = {
              "diff [FLAGS] BASE CURRENT\n"
              "leaks [FLAGS] FILE FILE...\n"
              "trend [FLAGS] FILE|DIRECTORY...\n"
+             "report [FLAGS] FILE... -o PAGE.html\n"
              "node|path|retainers [FLAGS] FILE NODE\n"
              "dominators|contain [FLAGS] FILE [NODE]\n"
              "assert [FLAGS] FILE... CONDITION...",
@@ -268,7 +270,10 @@ const struct command command_heap = {
         "once, or with --largest those that hold most. closures: contexts, by what their "
         "variables keep alive. collections: large "
         "Maps, Sets, "
-        "arrays and objects used as maps, and how full they are. verify: whether a file is "
+        "arrays and objects used as maps, and how full they are. report: a "
+        "page of HTML about the last file, which needs nothing else to open: map, dominators, "
+        "what keeps a node; with several files what changed from the first. verify: whether a "
+        "file is "
         "whole. convert: to zstd and back.\n"
         "A NODE is an id, @123, or the name of a class, of which it is the node that retains "
         "most.\n"

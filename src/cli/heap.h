@@ -102,5 +102,6 @@ int heap_closures(struct heap_run *run);
 int heap_collections(struct heap_run *run);
 int heap_leaks(struct heap_run *run);
 int heap_trend(struct heap_run *run);
+int heap_report(struct heap_run *run);
 
 #endif
