@@ -33,11 +33,12 @@ test: ## all tests, built by gcc and clang and with sanitizers; the last line co
 	@$(ASAN_TEST) || :
 	@tools/summary build build-asan
 
-e2e: ## Chrome DevTools in Debian's Chromium on a cell; the picture is build/devtools.png
+e2e: ## Debian's Chromium: its DevTools on a cell, and the page of heap report; pictures are build/*.png
 	@tools/setup e2e
 	@tools/configure build
 	@$(NINJA) -C build program test/devtools/devtools_host
 	@build/libexec/glovebox/engine/bin/node test/devtools/chromium.mjs build/test/devtools/devtools_host build/devtools.png
+	@build/libexec/glovebox/engine/bin/node test/devtools/report.mjs build/glovebox build/report-light.png build/report-dark.png
 
 attacks: ## only what guests try on us, with what is too slow for make test
 	@tools/setup test

@@ -35,15 +35,25 @@ creation(uint32_t pool, const char *name)
 /* --- calls ---------------------------------------------------------------------------------- */
 
 static double
-call_ns(gbx_reference *function, const gbx_value *const *arguments, size_t count)
+call_with_ns(
+    gbx_reference *function, const gbx_value *const *arguments, size_t count, uint32_t flags)
 {
+    gbx_call_options options = GBX_CALL_OPTIONS_INIT;
     gbx_error error = GBX_ERROR_INIT;
     uint64_t start = now_ns();
-    gbx_future *future = gbx_reference_call(function, NULL, arguments, count, NULL);
+
+    options.flags = flags;
+    gbx_future *future = gbx_reference_call(function, NULL, arguments, count, &options);
 
     must(gbx_future_wait(future, -1, &error), &error, "call");
     gbx_future_free(future);
     return (double)(now_ns() - start);
+}
+
+static double
+call_ns(gbx_reference *function, const gbx_value *const *arguments, size_t count)
+{
+    return call_with_ns(function, arguments, count, 0);
 }
 
 static void
@@ -176,17 +186,17 @@ callbacks(gbx_isolate *isolate)
 /* --- values --------------------------------------------------------------------------------- */
 
 static void
-round_trip(gbx_isolate *isolate, gbx_value *value, int rounds, double scale, const char *name,
-    const char *unit)
+round_trip(gbx_isolate *isolate, gbx_value *value, uint32_t flags, int rounds, double scale,
+    const char *name, const char *unit)
 {
     gbx_reference *same = bench_function(isolate, "same");
     const gbx_value *arguments[] = { value };
     double *samples = calloc((size_t)rounds, sizeof *samples);
     char how[64];
 
-    (void)call_ns(same, arguments, 1);
+    (void)call_with_ns(same, arguments, 1, flags);
     for (int i = 0; i < rounds; i++)
-        samples[i] = call_ns(same, arguments, 1) / scale;
+        samples[i] = call_with_ns(same, arguments, 1, flags) / scale;
     (void)snprintf(how, sizeof how, "there and back; median of %d", rounds);
     report(name, median(samples, (size_t)rounds), unit, how);
     free(samples);
@@ -212,14 +222,18 @@ values(gbx_isolate *isolate)
         from_guest(isolate,
             "({a: 1, b: 'two', c: true, d: null, e: 5.5, f: 'six', g: 7, h: 'eight',"
             " i: [9], j: 'ten'})"),
-        2000, 1e3, "object of 10 fields", "us");
+        0, 2000, 1e3, "object of 10 fields", "us");
     round_trip(isolate,
         from_guest(isolate, "Array.from({length: 100000}, (_, i) => ({id: i, name: 'n' + i}))"),
-        9, 1e6, "100,000 small objects", "ms");
-    round_trip(isolate, from_guest(isolate, "new ArrayBuffer(1 << 20)"), 100, 1e6,
+        0, 9, 1e6, "100,000 small objects", "ms");
+    round_trip(isolate, from_guest(isolate, "new ArrayBuffer(1 << 20)"), 0, 100, 1e6,
         "ArrayBuffer of 1 MB", "ms");
-    round_trip(isolate, from_guest(isolate, "new ArrayBuffer(64 << 20)"), 7, 1e6,
+    round_trip(isolate, from_guest(isolate, "new ArrayBuffer(1 << 20)"), GBX_RESULT_MOVE, 100,
+        1e6, "the same, moved back", "ms");
+    round_trip(isolate, from_guest(isolate, "new ArrayBuffer(64 << 20)"), 0, 7, 1e6,
         "ArrayBuffer of 64 MB", "ms");
+    round_trip(isolate, from_guest(isolate, "new ArrayBuffer(64 << 20)"), GBX_RESULT_MOVE, 7,
+        1e6, "the same, moved back", "ms");
 }
 
 /* One value of 1 MB for many: encoded each time, or once. */

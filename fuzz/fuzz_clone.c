@@ -125,7 +125,7 @@ toy_get_shared(void *data, uint32_t number, struct held **out_held, const char *
 
 static const struct clone_host host = { toy_put, toy_get, toy_put_shared, toy_get_shared, NULL,
     false };
-static const struct clone_limits whole = { .host = &host };
+static const struct clone_limits whole = { .host = &host, .apart = true };
 
 /* Within tighter limits, and without memory: a value or none, and the reason. */
 static void

@@ -43,7 +43,7 @@ ask_all(gbx_heap *heap, const gbx_heap_totals *totals)
     gbx_heap_change *changes = NULL;
     gbx_heap_closure *closures = NULL;
     gbx_heap_collection *collections = NULL;
-    uint32_t count = 0;
+    uint32_t count = 0, *large = NULL;
     uint64_t shallow = 0;
     gbx_heap_edge edge;
     char name[64];
@@ -68,6 +68,8 @@ ask_all(gbx_heap *heap, const gbx_heap_totals *totals)
     for (uint32_t i = 0; i < count; i++)
         GBX_CHECK(collections[i].entries <= collections[i].slots);
     free(collections);
+    GBX_CHECK(gbx_heap_large_strings(heap, 3, &large, &count) == GBX_OK && count <= 3);
+    free(large);
 }
 
 int

@@ -335,7 +335,7 @@ give(gbx_context *context, uint32_t which)
 {
     gbx_function_entry entry = { .size = sizeof entry, .path = "g", .function = function };
 
-    entry.flags = which % 4;
+    entry.flags = which % 4 | (which & 32 ? (uint32_t)GBX_FUNCTION_MOVE : 0u);
     entry.data = (void *)(uintptr_t)&modes[which / 4 % 8];
     keep(gbx_context_set_functions(context, NULL, &entry, 1));
 }
@@ -376,7 +376,8 @@ ask(uint32_t which)
 
     if (context == NULL)
         context = gbx_isolate_context(f.isolate);
-    options.flags = (which & 1 ? GBX_AWAIT : 0u) | (which & 2 ? GBX_RESULT_REFERENCE : 0u);
+    options.flags = (which & 1 ? GBX_AWAIT : 0u) | (which & 2 ? GBX_RESULT_REFERENCE : 0u) |
+                    (which & 128 ? GBX_RESULT_MOVE : 0u);
     options.timeout_us = which & 4 ? 1000000 : 0;
     options.cpu_us = which & 8 ? 1000000 : 0;
     switch (input_u8(&in) % 11) {

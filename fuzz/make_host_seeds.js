@@ -36,7 +36,8 @@ const stream = (b) => [5, ...piece(b)];
 const wait = (k) => [6, k], take = (k) => [7, k];
 const ask = (kind, flags = 0) => [8, flags, kind];
 const EVAL = 0, CALL = 1, GET = 2, STATISTICS = 3, COLLECT = 4, FUNCTION = 5, SCRIPT = 6, OPERATE = 7, KIND = 8, CACHE = 9, CACHED = 10;
-const POST = 1, REFERENCES = 2;
+const POST = 1, REFERENCES = 2, MOVE = 32;
+const MOVED = 128; // of ask()
 const snapshot = (attached) => [9, attached];
 const context = (open) => [10, open ? 0 : 1], session = (open) => [10, open ? 2 : 3];
 const settle = (well) => [11, well ? 0 : 1];
@@ -58,6 +59,10 @@ const failure = (status, fields = {}) => [...u32(status), ...u32(1), ...u32(2), 
   ...bytes(fields.value ?? [])];
 const rejection = (call, omitted, reason = []) => [...u32(call), ...u64(omitted), ...u32(1), ...u32(2),
   ...['Error', 'no', 'Error: no', 'f', 'x()'].flatMap((field) => bytes(text(field))), ...bytes(reason)];
+/* A clone and the buffers that came apart from it; see src/wire/clone_tags.h. */
+const apart = (clone, ...buffers) => [254, 0, 0, 0, ...u32(clone.length), ...clone,
+  ...buffers.flatMap((b) => [...u32(b.length), 3, 0, 0, 0, ...b])];
+const moved = (...numbers) => [255, 15, 65, numbers.length, ...numbers.flatMap((n) => [116, n]), 36, 0, numbers.length];
 const callback = (fn, count, args) => [...u32(fn), ...u32(count), ...bytes(args.flatMap((a) => bytes(a)))];
 const given = (mode) => [...ask(FUNCTION, mode), ...frame('RESULT', 0, result(undefined)), ...serve, ...take(0)];
 const given_kind = (kind, mode = 1) => [...ask(KIND, kind | mode << 2), ...frame('RESULT', 0, result(undefined)), ...serve, ...take(0)];
@@ -76,6 +81,8 @@ function pieces(b) {
   return all;
 }
 const large = rejection(0, 0, Array(65537).fill(0));
+const moved_part = bytes(apart(moved(0), Array(70000).fill(7)));
+const large_moved = pieces([...u32(moved_part.length), ...u16(types.RESULT), ...u16(0), ...u32(FIRST_ID), ...moved_part]);
 const large_rejection = pieces([...u32(large.length), ...u16(types.REJECTION), ...u16(0), ...u32(0), ...large]);
 
 const receive = {
@@ -126,6 +133,18 @@ const receive = {
   cache_without_memory: [...ask(CACHE), ...without_memory(2), ...frame('RESULT', 0, result(new Uint8Array([1, 2]).buffer)), ...serve],
   cache_waited_for: [...ask(CACHE), ...frame('RESULT', 0, result(new Uint8Array([1, 2]).buffer)), ...wait(0)],
   result_transferred: [...ask(EVAL), ...frame('RESULT', 0, bytes([255, 15, 116, 0])), ...serve],
+  result_moved: [...ask(EVAL, MOVED), ...frame('RESULT', 0, bytes(apart(moved(1, 0), [1, 2, 3], Array(9).fill(4)))), ...serve, ...take(0)],
+  result_moved_large: [...ask(EVAL, MOVED), ...large_moved, ...serve, ...take(0)],
+  result_moved_view: [...ask(EVAL, MOVED), ...frame('RESULT', 0, bytes(apart([255, 15, 116, 0, 86, 66, 1, 2, 0], [1, 2, 3, 4]))), ...serve, ...take(0)],
+  result_moved_unasked: [...ask(EVAL), ...frame('RESULT', 0, bytes(apart(moved(0), [1]))), ...serve],
+  result_moved_twice: [...ask(EVAL, MOVED), ...frame('RESULT', 0, bytes(apart(moved(0, 0), [1]))), ...serve],
+  result_moved_absent: [...ask(EVAL, MOVED), ...frame('RESULT', 0, bytes(apart(moved(1), [1]))), ...serve],
+  result_moved_cut: [...ask(EVAL, MOVED), ...frame('RESULT', 0, bytes(apart(moved(0), [1]).slice(0, -1))), ...serve],
+  result_moved_headless: [...ask(EVAL, MOVED), ...frame('RESULT', 0, bytes([...apart(moved(0), [1]), 1])), ...serve],
+  result_moved_without_clone: [...ask(EVAL, MOVED), ...frame('RESULT', 0, bytes([254, 0, 0, 0, ...u32(9)])), ...serve],
+  result_moved_without_memory: [...ask(EVAL, MOVED), ...without_memory(1), ...frame('RESULT', 0, bytes(apart(moved(0), [1]))), ...serve],
+  callback_moves: [...given_kind(MOVE), ...frame('CALLBACK', id(9), callback(FIRST_ID, 2, [apart(moved(0), [1]), apart(moved(0), [2])])), ...serve, ...hear],
+  callback_moves_unasked: [...given_kind(0), ...frame('CALLBACK', id(9), callback(FIRST_ID, 1, [apart(moved(0), [1])])), ...serve],
   result_whole_error: [...ask(EVAL), ...frame('RESULT', 0, bytes([255, 15, 33, 123, 0])), ...serve],
   failure_unreadable: [...ask(EVAL), ...frame('FAILURE', 0, failure(1, { value: [1] })), ...serve],
   failure_error: [...ask(EVAL), ...frame('FAILURE', 0, failure(1, { value: thrown_error('AppError', 'no', [

@@ -68,6 +68,16 @@ const memories = {
 };
 write('clone', Object.fromEntries(Object.entries(memories).map(([name, b]) => [name, Buffer.from([255, 15, ...b])])));
 
+// A clone, and the buffers that came apart from it.
+const u32 = (n) => [n & 255, n >> 8 & 255, n >> 16 & 255, n >>> 24];
+const apart = (clone, ...buffers) => Buffer.from([254, 0, 0, 0, ...u32(clone.length), ...clone,
+  ...buffers.flatMap((b) => [...u32(b.length), 2, 0, 0, ...b])]);
+write('clone', {
+  apart: apart([255, 15, 65, 2, 116, 1, 116, 0, 36, 0, 2], [1, 2, 3], []),
+  apart_view: apart([255, 15, 116, 0, 86, 66, 1, 2, 0], [1, 2, 3, 4]),
+  apart_unused: apart([255, 15, 95], [1]), apart_twice: apart([255, 15, 65, 2, 116, 0, 116, 0, 36, 0, 2], [1]),
+  apart_absent: apart([255, 15, 116, 3], [1]), apart_cut: apart([255, 15, 116, 0], [1]).subarray(0, -1), apart_alone: apart([]),
+});
 write('clone', hosts);
 write('clone', Object.fromEntries(Object.entries(clones).map(([name, value]) => [name, serialize(value)])));
 write('json', jsons);

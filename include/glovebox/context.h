@@ -16,7 +16,15 @@ enum {
     GBX_MODULE = 4,           /* the source is an ES module; it may not import yet */
     GBX_RESULT_IGNORE = 8,    /* the result is not wanted: undefined, whatever it is */
     GBX_MEASURE = 16,         /* keep an account of it: gbx_future_usage(); about 1 us more */
-    GBX_ACCESSORS = 64        /* of a reference: getters, setters and proxies may run */
+    GBX_ACCESSORS = 64,       /* of a reference: getters, setters and proxies may run */
+    /* ArrayBuffers in the result leave the guest, which finds them detached afterwards; the bytes
+     * cross without the copy that else is made of them first, so a guest needs no room for it.
+     * Meant are those that the result is, views, or holds as a property, an item, or in a Map or
+     * Set, at any depth, found by looking at 4096 of those, nearest first, without running code of
+     * the guest's: what a getter yields is copied, as are buffers that are resizable or a
+     * WebAssembly memory. If the result cannot be had, they stay. Nothing is shared: the host's
+     * bytes are its own in either case. */
+    GBX_RESULT_MOVE = 128
 };
 
 /* Zero always means the default. Fields are only ever appended. */

@@ -40,6 +40,8 @@ enum gbx_function_flags {
     /* Arguments that are functions arrive as values of kind GBX_REFERENCE; else a guest that
      * passes one gets a DataCloneError. */
     GBX_FUNCTION_REFERENCES = 2,
+    /* ArrayBuffers in the arguments leave the guest, as those of a result with GBX_RESULT_MOVE. */
+    GBX_FUNCTION_MOVE = 4,
 };
 
 /* One of the functions of gbx_context_set_functions(). Fields are only ever appended. */

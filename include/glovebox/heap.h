@@ -310,6 +310,19 @@ typedef struct gbx_heap_same {
 GBX_API GBX_NODROP gbx_status gbx_heap_duplicates(
     GBX_BORROW const gbx_heap *heap, GBX_OWN gbx_heap_same **out_rows, uint32_t *out_count);
 
+/**
+ * Finds the strings that retain most, whole ones: those that are part of one other string only are
+ * told with that.
+ *
+ * @param most       how many at most; 0: all.
+ * @param out_nodes  to be freed with free(), most retained bytes first; NULL if there are none.
+ * @param out_count  how many.
+ * @return GBX_OK; GBX_ENOMEM.
+ * @threads any.   @since 0.1
+ */
+GBX_API GBX_NODROP gbx_status gbx_heap_large_strings(GBX_BORROW const gbx_heap *heap,
+    uint32_t most, GBX_OWN uint32_t **out_nodes, uint32_t *out_count);
+
 #define GBX_HEAP_NONE UINT32_MAX /* no node, or no edge */
 
 typedef struct gbx_heap_closure {

@@ -39,7 +39,8 @@ typedef struct gbx_profile_options {
  *
  * @param options  copied.
  * @return a future of the number of bytes. GBX_EUNSUPPORTED: a CPU profile needs
- *         GBX_ISOLATE_PROFILING; GBX_ELIMIT: one is under way; GBX_ESYS: the file cannot be
+ *         GBX_ISOLATE_PROFILING; GBX_ELIMIT: one is under way; GBX_EINVAL: the path is that of
+ *         something else than a regular file; GBX_ESYS: the file cannot be
  *         written, or the cell did not hand it out; nothing is left behind then.
  * @threads one at a time.   @since 0.1
  */

@@ -30,6 +30,9 @@
 /* Bytes of a buffer from which on a message borrows it: less is copied sooner than it is kept track
  * of. A value read from a message takes that over if one buffer is at least half of it. */
 #define VALUE_SHARED_MIN       (64 * KIB)
+/* Properties that are looked at for ArrayBuffers to move, per value, and so the buffers that may
+ * come apart from one: what has more of them moves the first. */
+#define MOVED_LOOK_MAX         4096
 /* Bits of one BigInt: V8's own limit (1 << 30) is far past any use; this is 8 MiB. */
 #define VALUE_BIGINT_BYTES_MAX (8 * MIB)
 /* Decimal digits of a BigInt, both ways: the conversion is quadratic, this many take 0.1 s. */
@@ -380,6 +383,8 @@
 /* What a program gets unless a flag says otherwise: nobody waits longer for a script that hangs.
  */
 #define RUN_TIMEOUT_US     30000000
+/* How often glovebox watch takes a snapshot unless a flag says otherwise. */
+#define WATCH_EVERY_US     300000000
 /* What a program may print: a terminal's whole scrollback, and no full disk. */
 #define RUN_CONSOLE_BYTES  (16 * MIB)
 /* How long the command waits for statistics, and for globals to be set: both take microseconds,
@@ -424,5 +429,55 @@
 #define HEAP_CONS_PARTS       4096
 /* Entries: collections with room for fewer are not told. Most arrays and objects have less. */
 #define HEAP_COLLECTION_SLOTS 32
+
+/* --- the store of snapshots ------------------------------------------------------------------ */
+
+/* Bytes of a label with its NUL: as many as an isolate's name has. Encoded, with the rest of a
+ * file's name, it fits NAME_MAX. */
+#define STORE_LABEL_BYTES  64
+#define STORE_NAME_BYTES   256
+/* Classes of a snapshot that the index keeps: a screen of them. */
+#define STORE_CLASSES_MAX  32
+/* Bytes of a class's name that are kept: shapes of objects are long. */
+#define STORE_CLASS_BYTES  256
+/* How long others may hold a store up, who need milliseconds; and how often it is tried. */
+#define STORE_LOCK_US      10000000
+#define STORE_LOCK_STEP_US 2000
+
+/* How often a series looks whether its isolate has grown: it takes 10 us. */
+#define SERIES_LOOK_US      100000
+/* How long it rests before one by growth: a guest that grows fast shall not be stopped all the
+ * time. */
+#define SERIES_REST_US      1000000
+/* Less often than a snapshot takes, and less than garbage comes and goes. */
+#define SERIES_EVERY_MIN_US 100000
+#define SERIES_GROWTH_MIN   MIB
+
+/* --- report pages --------------------------------------------------------------------- */
+
+/* What a page of glovebox heap report holds at most, so that it stays under 3 MB whatever the heap
+ * is like: bytes of all texts; nodes, at up to 120 bytes; groups of the map; rows of each list. */
+#define REPORT_TEXTS_BYTES ((size_t)MIB)
+#define REPORT_NODES       12000u
+#define REPORT_GROUPS      2500u
+#define REPORT_CLASSES     600u
+#define REPORT_ROWS        200u
+/* Nodes of the dominator tree: in all, below one, and levels. The rest of REPORT_NODES is for what
+ * classes are made of, and for paths. */
+#define REPORT_TREE_NODES  6000u
+#define REPORT_TREE_WIDTH  60u
+#define REPORT_TREE_DEPTH  40u
+/* Nodes that stand for a class, and classes that have some. */
+#define REPORT_EXAMPLES    4u
+#define REPORT_EXAMPLES_OF 300u
+/* A path's nodes: more are shown as a gap. Steps of all paths, of which some may be very long. */
+#define REPORT_PATH_FIRST  6u
+#define REPORT_PATH_LAST   20u
+#define REPORT_PATH_STEPS  20000000u
+/* Levels of groups, and the share of all bytes that one has to have. */
+#define REPORT_GROUP_DEPTH 8u
+#define REPORT_GROUP_SHARE 10000u
+/* Classes in charts over several snapshots. */
+#define REPORT_TRENDS      24u
 
 #endif

@@ -93,13 +93,13 @@ answer_exception(struct cell *cell, const struct task *task, const struct engine
 }
 
 static void
-answer_value(struct cell *cell, const struct task *task, struct span value)
+answer_value(struct cell *cell, const struct task *task, const struct buf *value)
 {
     size_t frame = cell->out.len;
 
     put_result(
         &cell->out, cell_tag(cell, task->id), &(struct msg_result){ .value = { NULL, 0 } });
-    frame_last_outside(&cell->out, frame, value.len);
+    frame_last_outside(&cell->out, frame, buf_whole(value));
     link_send_with(cell, value);
 }
 
@@ -123,7 +123,7 @@ task_finish(struct cell *cell, struct task *task, const struct engine_outcome *o
         link_send(cell);
         return;
     case ENGINE_VALUE:
-        answer_value(cell, task, buf_span(&out->value));
+        answer_value(cell, task, &out->value);
         break;
     case ENGINE_REFERENCE:
         put_reference(&cell->out, cell_tag(cell, task->id),

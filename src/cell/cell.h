@@ -138,7 +138,7 @@ void link_send(struct cell *cell);
  * The caller releases it. */
 struct queued *link_next(struct cell *cell, uint64_t timeout_ns);
 /* The same with bytes that are the end of its last message and lie elsewhere. */
-void link_send_with(struct cell *cell, struct span tail);
+void link_send_with(struct cell *cell, const struct buf *tail);
 /* Sleeps until there is something to read, a signal, an alarm of the host or the timeout. */
 void link_wait(struct cell *cell, uint64_t timeout_ns);
 /* Reads what is there without blocking: urgent requests are served, the rest is queued; all of it

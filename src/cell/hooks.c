@@ -66,7 +66,22 @@ take_answer(struct cell *cell, struct queued *q, uint32_t id, struct engine_answ
 }
 
 static void
-on_call_host(void *data, uint32_t function, uint32_t count, struct span arguments,
+send_callback(
+    struct cell *cell, uint32_t id, uint32_t function, uint32_t count, struct buf *arguments)
+{
+    size_t frame;
+
+    answer_released(cell);
+    frame = cell->out.len;
+    put_callback(&cell->out, cell_tag(cell, id),
+        &(struct msg_callback){ .function = function, .count = count });
+    frame_last_outside(&cell->out, frame, buf_whole(arguments));
+    link_send_with(cell, arguments);
+    buf_clear(arguments);
+}
+
+static void
+on_call_host(void *data, uint32_t function, uint32_t count, struct buf *arguments,
     struct engine_answer *answer)
 {
     struct cell *cell = data;
@@ -84,13 +99,8 @@ on_call_host(void *data, uint32_t function, uint32_t count, struct span argument
     task->refs++;
     task_rest(cell); /* the host works now: our CPU budget rests */
     bool sent = task_check(cell, task) == GBX_OK;
-    if (sent) {
-        answer_released(cell);
-        put_callback(&cell->out, cell_tag(cell, id),
-            &(struct msg_callback){
-                .function = function, .count = count, .arguments = arguments });
-        link_send(cell);
-    }
+    if (sent)
+        send_callback(cell, id, function, count, arguments);
     cell->nesting++;
     struct queued *q = await_answer(cell, task, id, &blocked);
     if (blocked)
@@ -110,14 +120,9 @@ on_call_host(void *data, uint32_t function, uint32_t count, struct span argument
 }
 
 static void
-on_post_host(void *data, uint32_t function, uint32_t count, struct span arguments)
+on_post_host(void *data, uint32_t function, uint32_t count, struct buf *arguments)
 {
-    struct cell *cell = data;
-
-    answer_released(cell);
-    put_callback(&cell->out, cell_tag(cell, 0),
-        &(struct msg_callback){ .function = function, .count = count, .arguments = arguments });
-    link_send(cell);
+    send_callback(data, 0, function, count, arguments);
 }
 
 /* --- the rest ---------------------------------------------------------------------------- */

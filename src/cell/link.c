@@ -290,7 +290,7 @@ send_bytes(struct cell *cell, struct span bytes)
 }
 
 void
-link_send_with(struct cell *cell, struct span tail)
+link_send_with(struct cell *cell, const struct buf *tail)
 {
     struct buf out = cell->out;
 
@@ -300,7 +300,11 @@ link_send_with(struct cell *cell, struct span tail)
             "no memory for an answer", span_of(NULL, 0));
     cell->out = (struct buf){ .max = out.max };
     send_bytes(cell, buf_span(&out));
-    send_bytes(cell, tail);
+    for (size_t at = 0; at < buf_whole(tail);) {
+        struct span part = buf_part(tail, at);
+        send_bytes(cell, part);
+        at += part.len;
+    }
     ring_publish(&cell->channel.out);
     channel_wake_host(&cell->channel, CHANNEL_WANTS_DATA, cell->event_fd);
     /* The alarm for it has come and gone while it could not be served. */
@@ -318,5 +322,5 @@ link_send_with(struct cell *cell, struct span tail)
 void
 link_send(struct cell *cell)
 {
-    link_send_with(cell, span_of(NULL, 0));
+    link_send_with(cell, &(struct buf){ .max = 0 });
 }

@@ -50,7 +50,7 @@ serve_end(struct cell *cell, struct task *task, struct engine_outcome *out)
     /* The buffer serves the next call, unless that has brought its own. */
     if (cell->value.p == NULL && out->value.capacity <= FRAME_KEPT_BYTES) {
         cell->value = out->value;
-        cell->value.len = 0;
+        buf_clear(&cell->value);
         out->value = (struct buf){ .max = 0 };
     }
     engine_outcome_done(out);

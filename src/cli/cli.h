@@ -72,6 +72,7 @@ enum flag_kind {
     FLAG_LIST,  /* struct list: may be given many times */
     FLAG_BYTES, /* uint64_t, bytes */
     FLAG_TIME,  /* uint64_t, microseconds */
+    FLAG_COUNT, /* uint64_t; 0 when it is not given */
     FLAG_HELP   /* prints the command's help */
 };
 
@@ -115,6 +116,10 @@ enum {
  * the outcome to end with: help was asked for, or a flag is wrong and that was said. */
 int options_parse(
     const struct command *command, int argc, char **argv, void *options, int *out_rest);
+/* The same where flags may stand anywhere: words that are none are put into `words`, which has room
+ * for all. */
+int options_gather(const struct command *command, int argc, char **argv, void *options,
+    char **words, int *out_count);
 void list_done(struct list *list);
 
 /* The nearest of `count` words that is near enough to have been meant, or NULL. */
@@ -136,6 +141,10 @@ extern const struct command command_run;
 extern const struct command command_inspect;
 extern const struct command command_doctor;
 extern const struct command command_heap;
+extern const struct command command_watch;
+/* Where its snapshots are kept unless a flag says where. */
+#define SNAPSHOTS_STORE "glovebox-snapshots"
+extern const struct command command_snapshots;
 
 /* --- source.c: text from outside -------------------------------------------------------- */
 

@@ -34,12 +34,16 @@ static const struct flag flags[] = {
         .value = "KEY",
         .offset = FIELD(sort),
         .help = "by that key of --json, such as shallow or count" },
+    { .name = "largest",
+        .kind = FLAG_BOOL,
+        .offset = FIELD(largest),
+        .help = "strings: those that hold most, in place of duplicates" },
     { .name = "output",
         .letter = 'o',
         .kind = FLAG_TEXT,
         .value = "FILE",
         .offset = FIELD(output),
-        .help = "where convert writes; FILE.zst is compressed" },
+        .help = "where report and convert write; FILE.zst is compressed" },
     { .name = "help", .letter = 'h', .kind = FLAG_HELP, .help = "this text" },
     { .name = NULL },
 };
@@ -60,6 +64,8 @@ static const struct subcommand {
     { "stats", heap_stats, 1, 1, 0, false },
     { "diff", heap_diff, 2, 2, 0, false },
     { "leaks", heap_leaks, 2, ANY, 0, false },
+    { "trend", heap_trend, 1, ANY, 0, true },
+    { "report", heap_report, 1, ANY, 0, true },
     { "path", heap_path, 1, 1, 1, false },
     { "retainers", heap_retainers, 1, 1, 1, false },
     { "dominators", heap_dominators, 1, 1, 0, false },
@@ -129,8 +135,8 @@ tell(const char *section, uint64_t done, uint64_t total, void *data)
     return 0;
 }
 
-static int
-open_heap(const char *file, gbx_heap **out_heap)
+int
+heap_open(const char *file, gbx_heap **out_heap)
 {
     struct telling telling = { file, now_us(), false };
     gbx_heap_options options = GBX_HEAP_OPTIONS_INIT;
@@ -160,7 +166,7 @@ open_all(struct heap_run *run)
     if (run->heaps == NULL)
         return heap_no_memory();
     for (size_t i = 0; i < run->file_count; i++) {
-        int outcome = open_heap(run->files[i], &run->heaps[i]);
+        int outcome = heap_open(run->files[i], &run->heaps[i]);
         if (outcome != OUTCOME_OK)
             return outcome;
     }
@@ -208,24 +214,6 @@ split_words(struct heap_run *run, const struct subcommand *s, int argc, char **a
     return OUTCOME_OK;
 }
 
-/* Flags may stand anywhere; what is none is kept, in order. An outcome, or OPTIONS_GO_ON. */
-static int
-gather_words(struct heap_run *run, int argc, char **argv, char **words, int *out_count)
-{
-    int at = 0, rest = 0;
-
-    while (at < argc) {
-        /* Its first word stands for the command's name, and is not looked at. */
-        int outcome = options_parse(&command_heap, argc - at, argv + at, &run->options, &rest);
-        if (outcome != OPTIONS_GO_ON)
-            return outcome;
-        at += rest;
-        if (at < argc)
-            words[(*out_count)++] = argv[at];
-    }
-    return OPTIONS_GO_ON;
-}
-
 static int
 heap_main(int argc, char **argv)
 {
@@ -236,7 +224,7 @@ heap_main(int argc, char **argv)
 
     if (words == NULL)
         return heap_no_memory();
-    int outcome = gather_words(&run, argc, argv, words, &count);
+    int outcome = options_gather(&command_heap, argc, argv, &run.options, words, &count);
     if (outcome == OPTIONS_GO_ON) {
         s = subcommand_find(words[0]);
         outcome = s == NULL ? OUTCOME_USAGE : read_top(&run);
@@ -261,6 +249,8 @@ const struct command command_heap = {
              "verify|convert [FLAGS] FILE\n"
              "diff [FLAGS] BASE CURRENT\n"
              "leaks [FLAGS] FILE FILE...\n"
+             "trend [FLAGS] FILE|DIRECTORY...\n"
+             "report [FLAGS] FILE... -o PAGE.html\n"
              "node|path|retainers [FLAGS] FILE NODE\n"
              "dominators|contain [FLAGS] FILE [NODE]\n"
              "assert [FLAGS] FILE... CONDITION...",
@@ -272,12 +262,18 @@ const struct command command_heap = {
         "consists "
         "of. diff: what came and went between two snapshots. leaks: classes that grow from "
         "each "
-        "file to the next, with what keeps them. path: a shortest way from a root to a node. "
+        "file to the next, with what keeps them. trend: what classes retain over a series of "
+        "snapshots, steepest first; a directory stands for its .heapsnapshot files, oldest "
+        "first. path: a shortest way from a root to a node. "
         "retainers: what refers to it. dominators: what would be freed with it, or the whole "
         "heap's largest. contain: what it refers to. strings: those that are there more than "
-        "once. closures: contexts, by what their variables keep alive. collections: large "
+        "once, or with --largest those that hold most. closures: contexts, by what their "
+        "variables keep alive. collections: large "
         "Maps, Sets, "
-        "arrays and objects used as maps, and how full they are. verify: whether a file is "
+        "arrays and objects used as maps, and how full they are. report: a "
+        "page of HTML about the last file, which needs nothing else to open: map, dominators, "
+        "what keeps a node; with several files what changed from the first. verify: whether a "
+        "file is "
         "whole. convert: to zstd and back.\n"
         "A NODE is an id, @123, or the name of a class, of which it is the node that retains "
         "most.\n"

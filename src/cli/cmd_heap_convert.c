@@ -6,14 +6,6 @@
 #include <fcntl.h>
 #include <string.h>
 
-static bool
-ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
-
 static int32_t
 until_signal(const char *section, uint64_t done, uint64_t total, void *data)
 {
@@ -42,7 +34,7 @@ heap_convert(struct heap_run *run)
     if (file < 0)
         return complain(OUTCOME_OUTPUT, "%s: %s", to, strerror(errno));
     options.progress = until_signal;
-    options.flags = ends_with(to, ".zst") ? GBX_HEAP_PACKED : 0;
+    options.flags = heap_ends_with(to, ".zst") ? GBX_HEAP_PACKED : 0;
     gbx_status status = gbx_heap_convert(in, file, &options, &error);
     if (status == GBX_OK)
         return OUTCOME_OK;

@@ -101,12 +101,7 @@ text_of(const char *format, const char *a, const char *b, const char *c)
             buf_text(&text, *p == 'a' ? a : *p == 'b' ? b : c);
         else
             buf_byte(&text, (uint8_t)*p);
-    buf_byte(&text, '\0');
-    if (text.failed) {
-        buf_done(&text);
-        return NULL;
-    }
-    return (char *)text.p;
+    return heap_text_of(&text);
 }
 
 /* A node as people see it: its name, and its class where that says more. */
@@ -169,15 +164,6 @@ add_row(struct heap_run *run, struct table *t, uint32_t v, uint32_t edge)
     return true;
 }
 
-static int
-finish(struct heap_run *run, struct table *t)
-{
-    int outcome = table_print(t, run);
-
-    out_text(out(), run->options.json ? "\n" : "");
-    return outcome;
-}
-
 /* --- the subcommands -------------------------------------------------------------------- */
 
 int
@@ -192,7 +178,7 @@ heap_node(struct heap_run *run)
         return outcome;
     run->options.filter = NULL;
     (void)add_row(run, &t, node, UINT32_MAX);
-    outcome = finish(run, &t);
+    outcome = table_print(&t, run);
     if (outcome != OUTCOME_OK || run->options.json ||
         gbx_heap_get_node(run->heaps[0], node, &n) != GBX_OK)
         return outcome;
@@ -220,7 +206,7 @@ heap_contain(struct heap_run *run)
         if (gbx_heap_get_edge(run->heaps[0], n.first_edge + i, &e) == GBX_OK &&
             strcmp(e.type, "invisible") != 0)
             (void)add_row(run, &t, e.to, n.first_edge + i);
-    return finish(run, &t);
+    return table_print(&t, run);
 }
 
 int
@@ -240,7 +226,7 @@ heap_retainers(struct heap_run *run)
         if (gbx_heap_get_edge(run->heaps[0], edges[i], &e) == GBX_OK && e.from != 0 &&
             strcmp(e.type, "weak") != 0 && strcmp(e.type, "invisible") != 0)
             (void)add_row(run, &t, e.from, edges[i]);
-    return finish(run, &t);
+    return table_print(&t, run);
 }
 
 int
@@ -257,7 +243,7 @@ heap_dominators(struct heap_run *run)
         return heap_no_memory();
     for (uint32_t i = 0; i < count; i++)
         (void)add_row(run, &t, nodes[i], UINT32_MAX);
-    return finish(run, &t);
+    return table_print(&t, run);
 }
 
 /* "Session @41 is alive because ..." */
@@ -313,7 +299,7 @@ heap_path(struct heap_run *run)
                 (void)add_row(run, &t, e.from, UINT32_MAX);
             (void)add_row(run, &t, e.to, edges[i]);
         }
-    outcome = finish(run, &t);
+    outcome = table_print(&t, run);
     if (outcome == OUTCOME_OK && !run->options.json)
         say_why(run, node, edges, count);
     free(edges);

@@ -22,15 +22,6 @@ id_of(const gbx_heap *heap, uint32_t node)
     return n.id;
 }
 
-static int
-finish(struct heap_run *run, struct table *t)
-{
-    int outcome = table_print(t, run);
-
-    out_text(out(), run->options.json ? "\n" : "");
-    return outcome;
-}
-
 int
 heap_closures(struct heap_run *run)
 {
@@ -61,7 +52,7 @@ heap_closures(struct heap_run *run)
         table_text(&t, function);
     }
     free(rows);
-    return finish(run, &t);
+    return table_print(&t, run);
 }
 
 int
@@ -102,5 +93,5 @@ heap_collections(struct heap_run *run)
         table_text(&t, class);
     }
     free(rows);
-    return finish(run, &t);
+    return table_print(&t, run);
 }

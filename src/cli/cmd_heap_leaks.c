@@ -130,11 +130,8 @@ path_text(gbx_heap *heap, uint32_t node)
         free(from);
         free(by);
     }
-    buf_byte(&text, '\0');
     free(edges);
-    if (text.failed)
-        buf_done(&text);
-    return (char *)text.p;
+    return heap_text_of(&text);
 }
 
 static bool
@@ -174,8 +171,7 @@ add_class(struct heap_run *run, struct table *t, const struct index *indexes,
     struct buf text = { .max = UINT32_MAX };
     buf_printf(&text, "%s%s%s", name == NULL ? "" : name,
         path == NULL || *path == '\0' ? "" : "  ", path == NULL ? "" : path);
-    buf_byte(&text, '\0');
-    table_text(t, text.failed ? NULL : (char *)text.p);
+    table_text(t, heap_text_of(&text));
     free(name);
     free(path);
 }
@@ -206,7 +202,6 @@ heap_leaks(struct heap_run *run)
     if (run->options.sort == NULL)
         run->options.sort = "grown";
     outcome = table_print(&t, run);
-    out_text(out(), run->options.json ? "\n" : "");
     for (size_t i = 0; indexes != NULL && i < run->file_count; i++)
         index_done(&indexes[i]);
     free(indexes);

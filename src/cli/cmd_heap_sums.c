@@ -1,4 +1,4 @@
-/* cmd_heap_sums.c - summary, stats, diff, strings, verify, leaks: answers about all of a heap. */
+/* cmd_heap_sums.c - summary, stats, diff, strings, verify: answers about all of a heap. */
 #include "base/check.h"
 #include "cli/heap.h"
 
@@ -45,9 +45,7 @@ heap_summary(struct heap_run *run)
         }
         table_text(&t, name);
     }
-    int outcome = table_print(&t, run);
-    out_text(out(), json ? "\n" : "");
-    return outcome;
+    return table_print(&t, run);
 }
 
 static uint64_t
@@ -125,9 +123,40 @@ heap_diff(struct heap_run *run)
         table_text(&t, name);
     }
     free(rows);
-    int outcome = table_print(&t, run);
-    out_text(out(), run->options.json ? "\n" : "");
-    return outcome;
+    return table_print(&t, run);
+}
+
+static int
+large_strings(struct heap_run *run)
+{
+    static const struct column columns[] = { { "id", "id", COLUMN_ID },
+        { "shallow", "size", COLUMN_BYTES }, { "retained", "retained", COLUMN_BYTES },
+        { "distance", "distance", COLUMN_DISTANCE }, { "text", "text", COLUMN_TEXT } };
+    const struct heap_options *o = &run->options;
+    struct table t = table_of(columns, COUNT(columns));
+    gbx_heap *heap = run->heaps[0];
+    uint32_t *nodes = NULL, count = 0;
+    /* All, where it is seen by their texts or another number which are wanted. */
+    uint32_t most = o->filter == NULL && o->sort == NULL ? run->top : 0;
+
+    if (gbx_heap_large_strings(heap, most, &nodes, &count) != GBX_OK)
+        return heap_no_memory();
+    for (uint32_t i = 0; i < count; i++) {
+        gbx_heap_node n;
+        char *text = heap_name(heap, nodes[i], gbx_heap_node_name);
+        if (gbx_heap_get_node(heap, nodes[i], &n) != GBX_OK ||
+            (text != NULL && !heap_is_wanted(run, text))) {
+            free(text);
+            continue;
+        }
+        table_number(&t, n.id);
+        table_number(&t, (int64_t)n.shallow);
+        table_number(&t, (int64_t)n.retained);
+        table_number(&t, n.distance);
+        table_text(&t, text);
+    }
+    free(nodes);
+    return table_print(&t, run);
 }
 
 int
@@ -140,6 +169,8 @@ heap_strings(struct heap_run *run)
     gbx_heap_same *rows = NULL;
     uint32_t count = 0;
 
+    if (run->options.largest)
+        return large_strings(run);
     if (gbx_heap_duplicates(run->heaps[0], &rows, &count) != GBX_OK)
         return heap_no_memory();
     for (uint32_t i = 0; i < count; i++) {
@@ -155,9 +186,7 @@ heap_strings(struct heap_run *run)
         table_text(&t, text);
     }
     free(rows);
-    int outcome = table_print(&t, run);
-    out_text(out(), run->options.json ? "\n" : "");
-    return outcome;
+    return table_print(&t, run);
 }
 
 int

@@ -8,8 +8,7 @@
 
 #define FIELD(name) offsetof(struct run_options, name)
 
-/* Those of run and of inspect. */
-static const struct flag common[] = {
+const struct flag run_common_flags[] = {
     { .name = "eval",
         .letter = 'e',
         .kind = FLAG_TEXT,
@@ -57,15 +56,6 @@ static const struct flag common[] = {
         .min = STACK_LIMIT_MIN,
         .max = STACK_LIMIT_MAX,
         .help = "limit of the native stack" },
-    { .name = "timeout",
-        .kind = FLAG_TIME,
-        .value = "TIME",
-        .offset = FIELD(timeout_us),
-        .min = 1,
-        .max = LIMIT_US_MAX,
-        .initial = RUN_TIMEOUT_US,
-        .zero = true,
-        .help = "deadline of the whole program with all that it awaits, by the clock" },
     { .name = "cpu",
         .kind = FLAG_TIME,
         .value = "TIME",
@@ -117,7 +107,7 @@ static const struct flag common[] = {
         .offset = FIELD(snapshot),
         .help =
             "when the program has ended, well or not, write its heap to FILE, for the Memory "
-            "panel of Chrome DevTools" },
+            "panel of Chrome DevTools; FILE.zst is compressed" },
     { .name = "background",
         .kind = FLAG_BOOL,
         .offset = FIELD(background),
@@ -126,6 +116,16 @@ static const struct flag common[] = {
         .kind = FLAG_BOOL,
         .offset = FIELD(attached),
         .help = "the cell itself writes it, and stands still meanwhile" },
+    { .name = "stable-ids",
+        .kind = FLAG_BOOL,
+        .offset = FIELD(stable_ids),
+        .help = "objects have the ids in it that a debugger was shown" },
+    { .name = "snapshot-at-limit",
+        .kind = FLAG_TEXT,
+        .value = "FILE",
+        .offset = FIELD(limit_snapshot),
+        .help = "when the program reaches --memory, write its heap to FILE before it ends of "
+                "that; FILE.zst is compressed" },
     { .name = "cpu-prof",
         .kind = FLAG_TEXT,
         .optional = true,
@@ -142,6 +142,20 @@ static const struct flag common[] = {
         .help = "write what allocated the memory that lives to FILE, a .heapprofile" },
     { .name = "help", .letter = 'h', .kind = FLAG_HELP, .help = "this text" },
     { .name = NULL },
+};
+
+/* Those of run and of inspect. */
+static const struct flag timed[] = {
+    { .name = "timeout",
+        .kind = FLAG_TIME,
+        .value = "TIME",
+        .offset = FIELD(timeout_us),
+        .min = 1,
+        .max = LIMIT_US_MAX,
+        .initial = RUN_TIMEOUT_US,
+        .zero = true,
+        .help = "deadline of the whole program with all that it awaits, by the clock" },
+    { .name = NULL, .more = run_common_flags },
 };
 
 static const struct flag run_flags[] = {
@@ -161,7 +175,7 @@ static const struct flag run_flags[] = {
         .help =
             "the same, and the program begins when a debugger is there, paused at its first "
             "line" },
-    { .name = NULL, .more = common },
+    { .name = NULL, .more = timed },
 };
 
 static const struct flag inspect_flags[] = {
@@ -170,7 +184,7 @@ static const struct flag inspect_flags[] = {
         .value = "[HOST:]PORT",
         .offset = FIELD(inspect_brk),
         .help = "for the debugger; 9229 if it is free and no other is given" },
-    { .name = NULL, .more = common },
+    { .name = NULL, .more = timed },
 };
 
 uint32_t
@@ -214,6 +228,9 @@ check_usage(const struct run_options *o, const char *command, const char *file)
     if ((o->attached || o->background) && o->snapshot == NULL)
         return complain(OUTCOME_USAGE, "%s: --%s goes with --heap-snapshot FILE", command,
             o->attached ? "attached" : "background");
+    if (o->stable_ids && o->snapshot == NULL)
+        return complain(
+            OUTCOME_USAGE, "%s: --stable-ids goes with --heap-snapshot FILE", command);
     return OUTCOME_OK;
 }
 
@@ -236,8 +253,8 @@ show_result(struct run *run)
     free(text);
 }
 
-static int
-program_main(const struct command *command, int argc, char **argv)
+int
+run_program(const struct command *command, int argc, char **argv)
 {
     struct run run = { .error = GBX_ERROR_INIT, .command = command };
     int rest = 0;
@@ -273,13 +290,13 @@ program_main(const struct command *command, int argc, char **argv)
 static int
 run_main(int argc, char **argv)
 {
-    return program_main(&command_run, argc, argv);
+    return run_program(&command_run, argc, argv);
 }
 
 static int
 inspect_main(int argc, char **argv)
 {
-    return program_main(&command_inspect, argc, argv);
+    return run_program(&command_inspect, argc, argv);
 }
 
 const struct command command_run = {

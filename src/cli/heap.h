@@ -14,7 +14,7 @@ enum {
 };
 
 struct heap_options {
-    bool json;
+    bool json, largest;
     const char *top, *filter, *sort, *output;
 };
 
@@ -37,6 +37,7 @@ enum column_kind {
     COLUMN_DELTA, /* bytes, with a sign */
     COLUMN_DISTANCE,
     COLUMN_ID,
+    COLUMN_JSON, /* a text that is JSON already */
     COLUMN_TEXT
 };
 
@@ -51,7 +52,7 @@ struct table {
     size_t column_count;
     struct cell {
         int64_t number;
-        char *text; /* owned; of a COLUMN_TEXT */
+        char *text; /* owned; of a COLUMN_TEXT or COLUMN_JSON */
     } * cells;
     size_t count, capacity; /* cells */
     bool failed;
@@ -76,6 +77,12 @@ char *heap_name(const gbx_heap *heap, uint32_t number,
     uint64_t (*name)(const gbx_heap *, uint32_t, char *, uint64_t));
 bool heap_is_wanted(const struct heap_run *run, const char *name);
 int heap_no_memory(void);
+/* What was gathered, with a NUL behind it, to be freed. NULL: it failed. */
+char *heap_text_of(struct buf *text);
+bool heap_ends_with(const char *text, const char *end);
+/* cmd_heap.c: tells of it on a terminal, and ends at a signal. An outcome, which was complained
+ * of. */
+int heap_open(const char *file, gbx_heap **out_heap);
 
 /* --- the subcommands: an outcome, or HEAP_FAILED ------------------------------------------- */
 
@@ -94,5 +101,7 @@ int heap_assert(struct heap_run *run);
 int heap_closures(struct heap_run *run);
 int heap_collections(struct heap_run *run);
 int heap_leaks(struct heap_run *run);
+int heap_trend(struct heap_run *run);
+int heap_report(struct heap_run *run);
 
 #endif

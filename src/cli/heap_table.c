@@ -32,6 +32,23 @@ heap_name(const gbx_heap *heap, uint32_t number,
     return text;
 }
 
+char *
+heap_text_of(struct buf *text)
+{
+    buf_byte(text, '\0');
+    if (text->failed)
+        buf_done(text);
+    return (char *)text->p;
+}
+
+bool
+heap_ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
 bool
 heap_is_wanted(const struct heap_run *run, const char *name)
 {
@@ -199,13 +216,15 @@ print_json(const struct table *t, size_t rows)
         const struct column *column = &t->columns[i % t->column_count];
         bool first = i % t->column_count == 0;
         out_printf(out(), "%s\"%s\":", first ? (i == 0 ? "\n{" : ",\n{") : ",", column->key);
-        if (column->kind == COLUMN_TEXT)
+        if (column->kind == COLUMN_JSON)
+            out_text(out(), t->cells[i].text);
+        else if (column->kind == COLUMN_TEXT)
             heap_put_json(t->cells[i].text);
         else
             out_printf(out(), "%lld", (long long)t->cells[i].number);
         out_text(out(), (i + 1) % t->column_count == 0 ? "}" : "");
     }
-    out_text(out(), "\n]");
+    out_text(out(), "\n]\n");
 }
 
 static void

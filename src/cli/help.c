@@ -124,7 +124,7 @@ help_command(const struct command *command)
         show_flag(f);
     out_text(out(), "\nExamples:\n");
     show_lines("  ", "", command->examples);
-    if (command == &command_run || command == &command_inspect)
+    if (command == &command_run || command == &command_inspect || command == &command_watch)
         show_outcomes();
 }
 
@@ -135,8 +135,8 @@ help_program(void)
         "glovebox runs untrusted JavaScript on V8, in a sealed process per isolate.\n"
         "\nUsage:\n  glovebox COMMAND [FLAGS] ...\n\nCommands:\n");
     for (const struct command *const *c = commands; *c != NULL; c++)
-        out_printf(out(), "  %-8s  %s\n", (*c)->name, (*c)->summary);
-    out_text(out(), "  help      what a command does: glovebox help run\n"
+        out_printf(out(), "  %-9s  %s\n", (*c)->name, (*c)->summary);
+    out_text(out(), "  help       what a command does: glovebox help run\n"
                     "\nFlags:\n"
                     "  --help     this text\n"
                     "  --version  the versions of glovebox and of its engine\n"

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 const struct command *const commands[] = { &command_run, &command_inspect, &command_heap,
-    &command_doctor, NULL };
+    &command_watch, &command_snapshots, &command_doctor, NULL };
 
 static const struct command *
 command_find(const char *name)

@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -151,6 +152,20 @@ set_quantity(
 }
 
 static int
+set_count(const struct command *command, const struct flag *f, const char *value, void *field)
+{
+    char *end;
+    unsigned long long n = strtoull(value, &end, 10);
+    uint64_t count = n;
+
+    if (value[0] < '0' || value[0] > '9' || *end != '\0' || n == ULLONG_MAX)
+        return complain(
+            OUTCOME_USAGE, "%s: --%s %s: expected a number", command->name, f->name, value);
+    memcpy(field, &count, sizeof count);
+    return OPTIONS_GO_ON;
+}
+
+static int
 set_flag(const struct command *command, const struct flag *f, const char *value, void *options)
 {
     void *field = (char *)options + f->offset;
@@ -167,6 +182,8 @@ set_flag(const struct command *command, const struct flag *f, const char *value,
     case FLAG_BYTES:
     case FLAG_TIME:
         return set_quantity(command, f, value, field);
+    case FLAG_COUNT:
+        return set_count(command, f, value, field);
     case FLAG_HELP:
         help_command(command);
         return OUTCOME_OK;
@@ -213,15 +230,20 @@ take_flag(const struct command *command, char **words, void *options, int *out_t
     return set_flag(command, f, value, options);
 }
 
-int
-options_parse(
-    const struct command *command, int argc, char **argv, void *options, int *out_rest)
+static void
+set_initials(const struct command *command, void *options)
 {
-    int i = 1, taken = 1, result = OPTIONS_GO_ON;
-
     for (const struct flag *f = command->flags; f != NULL; f = flag_after(f))
         if (f->kind == FLAG_BYTES || f->kind == FLAG_TIME)
             memcpy((char *)options + f->offset, &f->initial, sizeof f->initial);
+}
+
+/* Flags behind the first word, up to one that is none. */
+static int
+take_flags(const struct command *command, int argc, char **argv, void *options, int *out_rest)
+{
+    int i = 1, taken = 1, result = OPTIONS_GO_ON;
+
     while (i < argc && argv[i][0] == '-' && argv[i][1] != '\0') {
         if (strcmp(argv[i], "--") == 0) {
             i++;
@@ -233,5 +255,33 @@ options_parse(
         i += taken;
     }
     *out_rest = i;
+    return OPTIONS_GO_ON;
+}
+
+int
+options_parse(
+    const struct command *command, int argc, char **argv, void *options, int *out_rest)
+{
+    set_initials(command, options);
+    return take_flags(command, argc, argv, options, out_rest);
+}
+
+int
+options_gather(const struct command *command, int argc, char **argv, void *options,
+    char **words, int *out_count)
+{
+    int at = 0, rest = 0;
+
+    set_initials(command, options);
+    *out_count = 0;
+    while (at < argc) {
+        /* The word before the flags is not looked at: the command's name, or one that was kept. */
+        int outcome = take_flags(command, argc - at, argv + at, options, &rest);
+        if (outcome != OPTIONS_GO_ON)
+            return outcome;
+        at += rest;
+        if (at < argc)
+            words[(*out_count)++] = argv[at];
+    }
     return OPTIONS_GO_ON;
 }

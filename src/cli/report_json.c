@@ -27,6 +27,9 @@ put_error(struct object *report, const struct run *run)
     put_position(&o, "column", e->column);
     put_position(&o, "limit", e->limit);
     put_position(&o, "measured", e->measured);
+    const gbx_death *death = run->isolate != NULL ? gbx_isolate_death(run->isolate) : NULL;
+    if (death != NULL && death->snapshot != NULL)
+        put_text(&o, "snapshot", run->options.limit_snapshot);
     put_object(report, "error", &o);
 }
 
@@ -49,6 +52,8 @@ put_stats(struct object *report, struct run *run)
         put_number(&o, "snapshot_bytes", run->snapshot_bytes);
         put_number(&o, "snapshot_us", run->snapshot_us);
     }
+    if (run->watch.store != NULL)
+        put_number(&o, "snapshots", run->watch.count);
     put_object(report, "stats", &o);
 }
 

@@ -6,10 +6,20 @@
 #include "cli/cli.h"
 
 #include <glovebox/devtools.h>
+#include <glovebox/series.h>
+
+#include <limits.h>
 
 enum {
     INSPECT_PORT = 9229, /* where chrome://inspect and editors look */
     INSPECT_HOST_BYTES = 64
+};
+
+/* What glovebox watch adds. */
+struct watch_options {
+    const char *store, *label; /* NULL: the usual one; the program's name */
+    uint64_t every_us, growth_bytes;
+    uint64_t keep, max_age_us, max_bytes;
 };
 
 struct run_options {
@@ -21,9 +31,11 @@ struct run_options {
     bool quiet;
     bool attached;
     bool background;
+    bool stable_ids;
     const char *require;               /* --require; NULL: strict */
     const char *root;                  /* --root; NULL: nothing can be imported */
     const char *snapshot;              /* --heap-snapshot; NULL: none */
+    const char *limit_snapshot;        /* --snapshot-at-limit, likewise */
     const char *inspect, *inspect_brk; /* [HOST:]PORT, "" for the usual one; NULL: not given */
     const char *cpu_profile;           /* --cpu-prof; "": a name of its own; NULL: none */
     const char *heap_profile;          /* --heap-prof, likewise */
@@ -34,6 +46,7 @@ struct run_options {
     uint64_t console_bytes;
     struct list preload;
     struct list set;
+    struct watch_options watch;
 };
 
 /* A global that --set makes. */
@@ -56,6 +69,18 @@ struct costs {
 struct run_profile {
     gbx_future *future; /* owned; NULL: none */
     char name[96];      /* that was made for it; "": the flag says */
+};
+
+/* The snapshots of glovebox watch. */
+struct watch {
+    gbx_store *store;   /* NULL: nothing is watched */
+    gbx_series *series; /* NULL: not yet */
+    char *limit_path;   /* owned; where one at the limit goes */
+    char label[64];
+    uint64_t count; /* taken */
+    bool ending;    /* the program has ended */
+    bool last;      /* the one that is awaited has come, or failed: */
+    gbx_error error;
 };
 
 struct run {
@@ -88,7 +113,13 @@ struct run {
     struct run_profile profile[PROFILE_KINDS]; /* by enum gbx_profile_kind */
     uint64_t snapshot_bytes;                   /* 0: none was taken */
     uint64_t snapshot_us;
+    struct watch watch;
 };
+
+/* Flags of all commands that run a program, but for --timeout, whose default differs. */
+extern const struct flag run_common_flags[];
+/* Runs it, from its command line to its report: an outcome. */
+int run_program(const struct command *command, int argc, char **argv);
 
 /* --- run_input.c ------------------------------------------------------------------------ */
 
@@ -107,6 +138,27 @@ gbx_status run_await(
     struct run *run, gbx_future *future, uint64_t timeout_us, gbx_error *error);
 /* The run lacks a file that was asked for, `what`: its outcome, unless there is worse news. */
 void run_lacks(struct run *run, const char *what, gbx_status status, const gbx_error *error);
+
+/* --- run_snapshot.c --------------------------------------------------------------------- */
+
+/* Whether that of --snapshot-at-limit can be written, as far as that is seen before. An outcome. */
+int run_snapshot_check(struct run *run);
+/* The file of --snapshot-at-limit for the library, links followed; NULL: none is wanted. */
+const char *run_snapshot_at_limit(const struct run *run, char resolved[PATH_MAX]);
+/* Tells what has become of it, if the program ran into its limit. */
+void run_snapshot_tell(const struct run *run);
+/* That of --heap-snapshot. */
+void run_snapshot_take(struct run *run);
+
+/* --- run_watch.c ------------------------------------------------------------------------ */
+
+/* Opens the store, if there is one to be. An outcome. */
+int run_watch_open(struct run *run);
+/* The isolate is there. An outcome. */
+int run_watch_begin(struct run *run);
+/* The program has ended: takes the last one, or finds the one at the limit. */
+void run_watch_end(struct run *run);
+void run_watch_close(struct run *run);
 
 /* --- run_profile.c ---------------------------------------------------------------------- */
 

@@ -1,18 +1,15 @@
 /* run_cell.c - the cell of one run: its globals, its scripts, its bill, its heap. */
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/fd.h"
 #include "base/limits.h"
 #include "cli/run.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* --- waiting ---------------------------------------------------------------------------- */
 
@@ -290,33 +287,7 @@ take_costs(struct run *run)
     gbx_future_free(future);
 }
 
-/* --- the heap --------------------------------------------------------------------------- */
-
-/* The library writes regular files, and leaves none behind that is not whole. What is there and
- * is something else (a pipe, /dev/null) is opened here; a link is followed to its file. */
-static bool
-open_target(const char *path, gbx_snapshot_options *options, char resolved[PATH_MAX], int *fd,
-    gbx_error *error)
-{
-    struct stat st;
-
-    options->path = path;
-    if (stat(path, &st) < 0)
-        return true;
-    if (S_ISREG(st.st_mode)) {
-        if (realpath(path, resolved) != NULL)
-            options->path = resolved;
-        return true;
-    }
-    *fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-    if (*fd < 0) {
-        (void)fail_errno(error, "cannot write %s", path);
-        return false;
-    }
-    options->path = NULL;
-    options->fd = *fd;
-    return true;
-}
+/* --- files that were asked for ---------------------------------------------------------- */
 
 void
 run_lacks(struct run *run, const char *what, gbx_status status, const gbx_error *error)
@@ -333,35 +304,6 @@ run_lacks(struct run *run, const char *what, gbx_status status, const gbx_error 
     failed(run, status);
     if (run->outcome == OUTCOME_SYSTEM)
         run->outcome = OUTCOME_OUTPUT;
-}
-
-static void
-take_snapshot(struct run *run)
-{
-    gbx_snapshot_options options = GBX_SNAPSHOT_OPTIONS_INIT;
-    gbx_error error = GBX_ERROR_INIT;
-    gbx_status status = GBX_ESYS;
-    char resolved[PATH_MAX];
-    GBX_AUTOFD fd = -1;
-    double bytes = 0;
-
-    if (gbx_isolate_death(run->isolate) != NULL) {
-        (void)complain(0, "no heap snapshot: the program's process has ended");
-        return;
-    }
-    options.mode = run->options.attached ? GBX_SNAPSHOT_ATTACHED : GBX_SNAPSHOT_BACKGROUND;
-    uint64_t started = now_us();
-    if (open_target(run->options.snapshot, &options, resolved, &fd, &error)) {
-        gbx_future *future = gbx_heap_snapshot(run->isolate, &options);
-        status = await(run, future, false, UINT64_MAX, &error);
-        if (status == GBX_OK)
-            status = gbx_value_get_number(gbx_future_value(future), &bytes);
-        gbx_future_free(future);
-    }
-    run->snapshot_us = now_us() - started;
-    run->snapshot_bytes = (uint64_t)bytes;
-    if (status != GBX_OK)
-        run_lacks(run, "heap snapshot", status, &error);
 }
 
 /* --- all of it -------------------------------------------------------------------------- */
@@ -388,7 +330,7 @@ open_cell(struct run *run)
     const struct run_options *o = &run->options;
     gbx_runtime_options runtime_options = GBX_RUNTIME_OPTIONS_INIT;
     gbx_isolate_options options = GBX_ISOLATE_OPTIONS_INIT;
-    char name[64];
+    char name[64], resolved[PATH_MAX];
 
     runtime_options.pool = GBX_POOL_NONE;
     runtime_options.require = run_require(o->require);
@@ -403,6 +345,9 @@ open_cell(struct run *run)
     options.on_rejection = on_rejection;
     options.data = run;
     run_inspect_options(run, &options);
+    options.limit_snapshot = run_snapshot_at_limit(run, resolved);
+    if (options.limit_snapshot == NULL)
+        options.limit_snapshot = run->watch.limit_path;
     gbx_status status = gbx_runtime_open(&runtime_options, &run->runtime, &run->error);
     if (status == GBX_OK && runtime_options.require == GBX_REQUIRE_NONE)
         warn_of_gaps(run->runtime);
@@ -414,29 +359,38 @@ open_cell(struct run *run)
 void
 run_execute(struct run *run)
 {
+    run->outcome = run_snapshot_check(run);
+    if (run->outcome == OUTCOME_OK)
+        run->outcome = run_watch_open(run);
+    if (run->outcome != OUTCOME_OK)
+        return;
     gbx_status status = open_cell(run);
-
     if (status != GBX_OK) {
         /* Neither the program's fault nor its death: there is no program yet. */
         run->outcome = outcome_of(status) == OUTCOME_SYSTEM ? OUTCOME_SYSTEM : OUTCOME_ENGINE;
         return;
     }
     run->outcome = run_modules_open(run);
+    if (run->outcome == OUTCOME_OK)
+        run->outcome = run_watch_begin(run);
     run_profiles_begin(run);
     if (run->outcome == OUTCOME_OK && signals_caught() == 0)
         run_scripts(run);
     if (run->outcome == OUTCOME_OK && signals_caught() != 0)
         run->outcome = interrupted(&run->error);
     run_profiles_end(run);
+    run_watch_end(run);
     run_inspect_linger(run);
     take_costs(run);
+    run_snapshot_tell(run);
     if (run->options.snapshot != NULL && !unwanted())
-        take_snapshot(run);
+        run_snapshot_take(run);
 }
 
 void
 run_close(struct run *run)
 {
+    run_watch_close(run);
     gbx_isolate_close(run->isolate);
     gbx_devtools_close(run->devtools);
     gbx_runtime_close(run->runtime);

@@ -15,9 +15,9 @@ struct unit {
 typedef int (*same)(const char *, const char *);
 
 /* Ascending. Binary, whatever they are called: memory comes in pages. */
-static const struct unit sizes[] = { { "", 1 }, { "B", 1 }, { "K", 1 << 10 },
-    { "KiB", 1 << 10 }, { "M", 1 << 20 }, { "MiB", 1 << 20 }, { "G", 1 << 30 },
-    { "GiB", 1 << 30 } };
+static const struct unit sizes[] = { { "", 1 }, { "B", 1 }, { "K", 1 << 10 }, { "KB", 1 << 10 },
+    { "KiB", 1 << 10 }, { "M", 1 << 20 }, { "MB", 1 << 20 }, { "MiB", 1 << 20 },
+    { "G", 1 << 30 }, { "GB", 1 << 30 }, { "GiB", 1 << 30 } };
 static const struct unit times[] = { { "us", 1 }, { "ms", 1000 }, { "s", 1000000 },
     { "m", 60000000 }, { "h", 3600000000 } };
 

@@ -21,6 +21,10 @@ struct awaited {
     v8::Global<v8::Promise> promise;
 };
 
+enum {
+    RESULT_HEAD = 4 /* bytes of a RESULT before the value */
+};
+
 static std::unordered_map<uint32_t, struct awaited> awaits;
 static uint32_t awaits_made;
 
@@ -44,8 +48,7 @@ answer(v8::Local<v8::Context> context, const struct asked *asked, v8::Local<v8::
     stillness still(asked->still);
 
     out->end = ENGINE_VALUE;
-    out->value.len = 0;
-    out->value.failed = false;
+    buf_clear(&out->value);
     if ((asked->flags & ASKED_EXPORTS) != 0 &&
         !module_result(context, asked->flags, value).ToLocal(&value)) {
         outcome_caught(context, caught, true, out);
@@ -61,8 +64,14 @@ answer(v8::Local<v8::Context> context, const struct asked *asked, v8::Local<v8::
     }
     if ((asked->flags & ENGINE_IGNORE_RESULT) != 0)
         value = v8::Undefined(eng.isolate);
-    switch (clone_write(context, value, &out->value)) {
+    v8::LocalVector<v8::ArrayBuffer> moved(eng.isolate);
+    enum clone_end end =
+        (asked->flags & ENGINE_MOVE_RESULT) == 0
+            ? clone_write(context, value, &out->value)
+            : clone_write_moving(context, value, RESULT_HEAD, &moved, &out->value);
+    switch (end) {
     case CLONE_OK:
+        moved_leave(moved);
         break;
     case CLONE_THREW:
         if (still.blocked(caught))

@@ -141,8 +141,9 @@ class sink final : public v8::ValueSerializer::Delegate
 
 } /* namespace */
 
-static enum clone_end
-write_any(v8::Local<v8::Context> context, v8::Local<v8::Value> value, struct buf *out)
+enum clone_end
+clone_write_without(v8::Local<v8::Context> context, v8::Local<v8::Value> value,
+    const v8::LocalVector<v8::ArrayBuffer> &moving, struct buf *out)
 {
     class sink sink(out);
     v8::ValueSerializer serializer(eng.isolate, &sink);
@@ -150,6 +151,8 @@ write_any(v8::Local<v8::Context> context, v8::Local<v8::Value> value, struct buf
     if (out->failed)
         return CLONE_TOO_BIG;
     v8::TryCatch caught(eng.isolate);
+    for (uint32_t i = 0; i < moving.size(); i++)
+        serializer.TransferArrayBuffer(i, moving[i]);
     serializer.WriteHeader();
     bool written = serializer.WriteValue(context, value).FromMaybe(false);
     size_t size = serializer.Release().second;
@@ -232,7 +235,8 @@ clone_write(v8::Local<v8::Context> context, v8::Local<v8::Value> value, struct b
         return write_tagged(out, value->IsTrue() ? 'T' : 'F', nullptr, 0);
     if (value->IsNull())
         return write_tagged(out, '0', nullptr, 0);
-    return write_any(context, value, out);
+    return clone_write_without(
+        context, value, v8::LocalVector<v8::ArrayBuffer>(eng.isolate), out);
 }
 
 void

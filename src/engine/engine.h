@@ -86,7 +86,8 @@ struct engine_exception {
 
 struct engine_outcome {
     enum engine_end end;
-    struct buf value; /* structured-clone bytes; of what was thrown, an item */
+    struct buf value; /* structured-clone bytes, with pieces if buffers moved; of what was
+                       * thrown, an item */
     uint32_t reference, reference_type; /* enum engine_typeof */
     struct engine_exception exception;
 };
@@ -116,8 +117,9 @@ struct bytes;
 /* Calls from the engine into the cell. Every one runs on the engine's thread. */
 struct engine_hooks {
     /* The guest called host function `function` with `count` encoded arguments, each a u32
-     * little-endian length and that many bytes of structured clone, one after the other. */
-    void (*call_host)(void *cell, uint32_t function, uint32_t count, struct span arguments,
+     * little-endian length and that many bytes of structured clone, one after the other, some of
+     * them as pieces. The hook drops the bytes as soon as they are sent. */
+    void (*call_host)(void *cell, uint32_t function, uint32_t count, struct buf *arguments,
         struct engine_answer *answer);
     /* An outcome that was ENGINE_PENDING for `call` has come. The engine keeps `outcome`. */
     void (*settled)(void *cell, uint32_t call, struct engine_outcome *outcome);
@@ -158,7 +160,7 @@ struct engine_hooks {
     /* A session has sent Runtime.runIfWaitingForDebugger. */
     void (*released)(void *cell);
     /* As call_host, of a function that the guest does not wait for. */
-    void (*post_host)(void *cell, uint32_t function, uint32_t count, struct span arguments);
+    void (*post_host)(void *cell, uint32_t function, uint32_t count, struct buf *arguments);
 };
 
 struct engine_config {
@@ -217,7 +219,8 @@ enum engine_flags {
     ENGINE_AS_REFERENCE = 2,  /* the result by reference, not by copy */
     ENGINE_MODULE = 4,        /* the source is an ES module */
     ENGINE_IGNORE_RESULT = 8, /* answer undefined whatever the result is */
-    ENGINE_ACCESSORS = 64     /* engine_operate() may run getters, setters and proxies */
+    ENGINE_ACCESSORS = 64,    /* engine_operate() may run getters, setters and proxies */
+    ENGINE_MOVE_RESULT = 128  /* ArrayBuffers in the result leave the guest: moved.cc */
 };
 
 struct engine_source {
@@ -258,8 +261,9 @@ void engine_script_run(uint32_t context, uint32_t script, uint32_t call, uint32_
 /* Unknown numbers are ignored. */
 void engine_script_free(uint32_t script);
 enum engine_function_flags {
-    ENGINE_FUNCTION_POST = 1,      /* the guest does not wait: hooks.post_host */
-    ENGINE_FUNCTION_REFERENCES = 2 /* arguments that are functions go by reference */
+    ENGINE_FUNCTION_POST = 1,       /* the guest does not wait: hooks.post_host */
+    ENGINE_FUNCTION_REFERENCES = 2, /* arguments that are functions go by reference */
+    ENGINE_FUNCTION_MOVE = 4        /* ArrayBuffers in the arguments leave the guest */
 };
 /* Sets paths below `path` to host functions, making the objects on the way. `functions`: `count`
  * items, each with its length like arguments: u32 function, u32 flags, path. */

@@ -47,8 +47,7 @@ void
 outcome_message(struct engine_outcome *out, enum engine_end end, const char *message)
 {
     out->end = end;
-    out->value.len = 0;
-    out->value.failed = false;
+    buf_clear(&out->value);
     out->exception.message.len = 0;
     buf_text(&out->exception.message, message);
 }
@@ -148,8 +147,7 @@ thrown_fill(v8::Local<v8::Context> context, v8::Local<v8::Value> exception,
     v8::TryCatch caught(eng.isolate);
 
     out->end = ENGINE_THROWN;
-    out->value.len = 0;
-    out->value.failed = false;
+    buf_clear(&out->value);
     if (!message.IsEmpty())
         position_fill(context, message, &out->exception);
     if (exception->IsNativeError())

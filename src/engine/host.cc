@@ -21,7 +21,8 @@ static std::unordered_map<uint32_t, struct host_promise> promises;
 /* Buffers for the arguments of calls that are under way, one per level of nesting, kept for the
  * next call. Deeper levels get one of their own. */
 enum {
-    KEPT_LEVELS = 4
+    KEPT_LEVELS = 4,
+    CALLBACK_HEAD = 12 /* bytes of a CALLBACK before the arguments */
 };
 static struct buf kept[KEPT_LEVELS];
 static uint32_t level;
@@ -38,8 +39,7 @@ class argument_buffer
     argument_buffer() : used(level < KEPT_LEVELS ? &kept[level] : &own)
     {
         level++;
-        used->len = 0;
-        used->failed = false;
+        buf_clear(used);
         used->max = eng.config.value_bytes_max + MESSAGE_HEAD_MAX;
     }
     ~argument_buffer()
@@ -47,6 +47,8 @@ class argument_buffer
         level--;
         if (used == &own || used->capacity > FRAME_KEPT_BYTES)
             buf_done(used);
+        else
+            buf_clear(used);
     }
     argument_buffer(const argument_buffer &) = delete;
     argument_buffer &operator=(const argument_buffer &) = delete;
@@ -59,15 +61,20 @@ class argument_buffer
 
 } /* namespace */
 
-/* A length, then the clone. False: an exception is pending. */
+/* A length, then the clone. `moved`: the buffers that leave with it; NULL: none does. False: an
+ * exception is pending. */
 static bool
-argument_write(v8::Local<v8::Context> context, v8::Local<v8::Value> value, struct buf *out)
+argument_write(v8::Local<v8::Context> context, v8::Local<v8::Value> value,
+    v8::LocalVector<v8::ArrayBuffer> *moved, struct buf *out)
 {
-    size_t at = out->len;
+    size_t at = out->len, before = buf_whole(out);
+    enum clone_end end = CLONE_TOO_BIG;
 
     buf_u32(out, 0);
-    enum clone_end end = out->failed ? CLONE_TOO_BIG : clone_write(context, value, out);
-    size_t length = out->len - at - 4;
+    if (!out->failed)
+        end = moved == nullptr ? clone_write(context, value, out)
+                               : clone_write_moving(context, value, CALLBACK_HEAD, moved, out);
+    size_t length = buf_whole(out) - before - 4;
     if (end == CLONE_OK && length <= eng.config.value_bytes_max) {
         auto size = static_cast<uint32_t>(length);
         memcpy(out->p + at, &size, sizeof size);
@@ -158,6 +165,9 @@ static bool
 arguments_write(v8::Local<v8::Context> context, const v8::FunctionCallbackInfo<v8::Value> &info,
     uint32_t flags, struct buf *out, std::vector<uint32_t> &made)
 {
+    v8::LocalVector<v8::ArrayBuffer> moved(eng.isolate);
+    bool moves = (flags & ENGINE_FUNCTION_MOVE) != 0;
+
     if (info.Length() > ARGUMENTS_MAX) {
         eng.isolate->ThrowException(v8::Exception::RangeError(
             text_of("a host function was called with too many arguments")));
@@ -166,9 +176,10 @@ arguments_write(v8::Local<v8::Context> context, const v8::FunctionCallbackInfo<v
     for (int i = 0; i < info.Length(); i++) {
         bool refers = (flags & ENGINE_FUNCTION_REFERENCES) != 0 && info[i]->IsFunction();
         if (!(refers ? function_write(context, info[i], out, made)
-                     : argument_write(context, info[i], out)))
+                     : argument_write(context, info[i], moves ? &moved : nullptr, out)))
             return false;
     }
+    moved_leave(moved);
     return true;
 }
 
@@ -191,9 +202,9 @@ called(const v8::FunctionCallbackInfo<v8::Value> &info)
     bool sent = arguments_write(context, info, flags, arguments.get(), made) &&
                 eng.hooks.call_host != nullptr && !eng.isolate->IsExecutionTerminating();
     if (sent && (flags & ENGINE_FUNCTION_POST) != 0) {
-        eng.hooks.post_host(eng.cell, function, count, buf_span(arguments.get()));
+        eng.hooks.post_host(eng.cell, function, count, arguments.get());
     } else if (sent) {
-        eng.hooks.call_host(eng.cell, function, count, buf_span(arguments.get()), &answer);
+        eng.hooks.call_host(eng.cell, function, count, arguments.get(), &answer);
         answer_take(context, &answer, info.GetReturnValue());
         sent = !answer.unsent;
     }

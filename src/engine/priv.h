@@ -233,6 +233,10 @@ enum clone_end {
 /* Appends the structured clone of `value` to `out`. Guest code may run: getters, proxies. */
 enum clone_end clone_write(
     v8::Local<v8::Context> context, v8::Local<v8::Value> value, struct buf *out);
+/* The same, with `moving` buffers apart from it (clone_tags.h): these, by their places. The caller
+ * appends them. */
+enum clone_end clone_write_without(v8::Local<v8::Context> context, v8::Local<v8::Value> value,
+    const v8::LocalVector<v8::ArrayBuffer> &moving, struct buf *out);
 /* The clone of a value that goes by reference. */
 void clone_write_reference(uint32_t reference, enum engine_typeof type, struct buf *out);
 /* A value from its clone. Empty: an exception is pending, or the bytes are no clone. */
@@ -244,6 +248,12 @@ bool shared_number(v8::Local<v8::SharedArrayBuffer> buffer, uint32_t *out_number
 /* attach.cc: takes the buffers that came with a clone, and leaves the clone in `bytes`. False: an
  * exception is pending, or the bytes are nothing of ours. */
 bool attachments_take(struct span *bytes, v8::LocalVector<v8::ArrayBuffer> *out);
+/* moved.cc: the same as clone_write(), and the ArrayBuffers in the value that can leave the guest
+ * are pieces of `out`, which begins `before` bytes from the beginning of its message's body. They
+ * are added to `moved`; moved_leave() detaches them, once they will be sent. */
+enum clone_end clone_write_moving(v8::Local<v8::Context> context, v8::Local<v8::Value> value,
+    size_t before, v8::LocalVector<v8::ArrayBuffer> *moved, struct buf *out);
+void moved_leave(const v8::LocalVector<v8::ArrayBuffer> &moved);
 /* Appends `text` as UTF-8 (lone surrogates become U+FFFD), at most `limit` bytes of it, cut
  * between characters. */
 void text_append(struct buf *out, v8::Local<v8::String> text, size_t limit);

@@ -201,6 +201,8 @@ void heap_node_name(const struct gbx_heap *h, uint32_t node, struct buf *out);
 uint32_t heap_find_string(const struct gbx_heap *h, const char *text);
 /* The target of the node's first internal edge of that name, or -1. */
 int64_t heap_internal_target(const struct gbx_heap *h, uint32_t v, uint32_t name);
+/* look.c: cuts it as gbx_heap_node_name() says, and frees it. The length of all. */
+uint64_t heap_give_name(struct buf *text, char *out, uint64_t size);
 /* retainers.c: made when first asked for. */
 bool heap_need_retainers(struct gbx_heap *h);
 bool heap_need_children(struct gbx_heap *h);

@@ -64,8 +64,8 @@ gbx_heap_context(const gbx_heap *h, uint32_t node)
 /* --- names ------------------------------------------------------------------------------ */
 
 /* Lone surrogates are three bytes each, as U+FFFD is. */
-static uint64_t
-give(struct buf *text, char *out, uint64_t size)
+uint64_t
+heap_give_name(struct buf *text, char *out, uint64_t size)
 {
     size_t len = text->failed ? 0 : text->len;
     size_t n = len;
@@ -92,7 +92,7 @@ gbx_heap_node_name(const gbx_heap *h, uint32_t node, char *out, uint64_t size)
 
     if (node < h->node_count)
         heap_node_name(h, node, &text);
-    return give(&text, out, size);
+    return heap_give_name(&text, out, size);
 }
 
 uint64_t
@@ -104,7 +104,7 @@ gbx_heap_class_name(const gbx_heap *h, uint32_t class_index, char *out, uint64_t
         struct span name = heap_string(h, h->classes.items[class_index].name);
         buf_append(&text, name.p, name.len);
     }
-    return give(&text, out, size);
+    return heap_give_name(&text, out, size);
 }
 
 uint64_t
@@ -113,7 +113,7 @@ gbx_heap_edge_name(const gbx_heap *h, uint32_t edge, char *out, uint64_t size)
     struct buf text = { .max = UINT32_MAX };
 
     if (edge >= h->edge_count)
-        return give(&text, out, size);
+        return heap_give_name(&text, out, size);
     uint8_t type = h->edge_type[edge];
     struct span name = { NULL, 0 };
     if (edge_is_named(type))
@@ -137,7 +137,7 @@ gbx_heap_edge_name(const gbx_heap *h, uint32_t edge, char *out, uint64_t size)
     else
         buf_printf(&text, "%u", h->edge_name[edge]);
     buf_text(&text, after);
-    return give(&text, out, size);
+    return heap_give_name(&text, out, size);
 }
 
 /* --- sums ------------------------------------------------------------------------------- */

@@ -8,12 +8,12 @@
 
 enum {
     ALL_FLAGS = GBX_AWAIT | GBX_RESULT_REFERENCE | GBX_MODULE | GBX_RESULT_IGNORE |
-                GBX_MEASURE | GBX_ACCESSORS
+                GBX_MEASURE | GBX_ACCESSORS | GBX_RESULT_MOVE
 };
-_Static_assert((int)GBX_AWAIT == CALL_AWAIT && (int)GBX_RESULT_REFERENCE == CALL_AS_REFERENCE &&
-                   (int)GBX_MODULE == CALL_MODULE &&
-                   (int)GBX_RESULT_IGNORE == CALL_IGNORE_RESULT &&
-                   (int)GBX_ACCESSORS == CALL_ACCESSORS,
+_Static_assert(
+    (int)GBX_AWAIT == CALL_AWAIT && (int)GBX_RESULT_REFERENCE == CALL_AS_REFERENCE &&
+        (int)GBX_MODULE == CALL_MODULE && (int)GBX_RESULT_IGNORE == CALL_IGNORE_RESULT &&
+        (int)GBX_ACCESSORS == CALL_ACCESSORS && (int)GBX_RESULT_MOVE == CALL_MOVE_RESULT,
     "the wire's bits are the public ones");
 
 gbx_status
@@ -69,6 +69,7 @@ call_future(gbx_isolate *isolate, uint32_t context, const gbx_call_options *opti
     if (!future->finished) { /* else it may be the shared one, which is not ours to change */
         future->by_reference = (options->flags & GBX_RESULT_REFERENCE) != 0;
         future->awaits = (options->flags & GBX_AWAIT) != 0;
+        future->moves = (options->flags & GBX_RESULT_MOVE) != 0;
         future->measured = (options->flags & GBX_MEASURE) != 0;
         future->context = context;
     }

@@ -75,8 +75,8 @@ value_put(gbx_isolate *isolate, uint32_t context, const gbx_value *value)
 }
 
 gbx_status
-value_get(gbx_isolate *isolate, struct span bytes, uint32_t context, struct buf *memory,
-    gbx_value **out, const char **why)
+value_get(gbx_isolate *isolate, struct span bytes, uint32_t context, bool apart,
+    struct buf *memory, gbx_value **out, const char **why)
 {
     struct crossing crossing = { isolate, context };
     struct clone_host host = { put_record, get_record, put_shared, get_shared, &crossing,
@@ -86,7 +86,8 @@ value_get(gbx_isolate *isolate, struct span bytes, uint32_t context, struct buf 
     struct clone_limits limits = { .count = count < VALUE_COUNT_MAX ? (uint32_t)count
                                                                     : VALUE_COUNT_MAX,
         .host = &host,
-        .body = memory };
+        .body = memory,
+        .apart = apart };
 
     if (bytes.len == 0) {
         *out = gbx_value_new_undefined();

@@ -77,8 +77,7 @@ read_entry(
     if (status == GBX_OK && out->size != entries->size)
         status =
             fail(error, GBX_EINVAL, "function entry %zu: another size than the first's", index);
-    if (status == GBX_OK &&
-        (out->flags & ~(uint32_t)(GBX_FUNCTION_POST | GBX_FUNCTION_REFERENCES)) != 0)
+    if (status == GBX_OK && (out->flags & ~(uint32_t)FUNCTION_FLAGS) != 0)
         status = fail(error, GBX_EUNSUPPORTED, "function entry %zu: unknown flag 0x%x", index,
             out->flags);
     return status;

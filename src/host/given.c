@@ -54,7 +54,7 @@ gbx_value_new_function(const gbx_function_entry *entry, void (*release)(void *da
     size_t len = status != GBX_OK || e.path == NULL ? 0 : strlen(e.path);
 
     if (status != GBX_OK || e.function == NULL || len > NAME_BYTES_MAX ||
-        (e.flags & ~(uint32_t)(GBX_FUNCTION_POST | GBX_FUNCTION_REFERENCES)) != 0)
+        (e.flags & ~(uint32_t)FUNCTION_FLAGS) != 0)
         return NULL;
     struct graph *graph = graph_new(sizeof(gbx_value) + sizeof(struct hold));
     struct given *given = graph == NULL ? NULL : malloc(sizeof *given);

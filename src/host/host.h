@@ -398,6 +398,7 @@ struct gbx_future {
     bool finished, forgotten;
     bool by_reference; /* the answer must be a reference, else a value */
     bool awaits;       /* a promise may come first */
+    bool moves;        /* buffers may come apart from the answer */
     bool runs;         /* guest code runs for it, so that a termination means it, too */
     bool begun;        /* its turn has come: its time and CPU count */
     bool terminated;   /* the host's deadline is that of a termination */
@@ -571,6 +572,10 @@ struct gbx_deferred {
     void *data;
 };
 
+enum {
+    FUNCTION_FLAGS = GBX_FUNCTION_POST | GBX_FUNCTION_REFERENCES | GBX_FUNCTION_MOVE
+};
+
 struct function {
     gbx_function call;
     void *data;
@@ -677,10 +682,10 @@ gbx_status copy_put(struct held *held, bool alone, struct buf *out);
  * gone: GBX_EDISPOSED; too many functions: GBX_ELIMIT. What fails takes the message back. */
 gbx_status value_put(struct gbx_isolate *isolate, uint32_t context, const gbx_value *value);
 /* A value of the cell's; an empty one is undefined. `context`: whose references it may hold; 0:
- * none. `memory`: see clone_limits.body. GBX_OK; GBX_ENOMEM and GBX_ETOOBIG, which are no fault of
- * the cell's; GBX_EPROTO with *why. */
+ * none. `apart`, `memory`: see struct clone_limits, the latter is its body. GBX_OK; GBX_ENOMEM and
+ * GBX_ETOOBIG, which are no fault of the cell's; GBX_EPROTO with *why. */
 gbx_status value_get(struct gbx_isolate *isolate, struct span bytes, uint32_t context,
-    struct buf *memory, gbx_value **out, const char **why);
+    bool apart, struct buf *memory, gbx_value **out, const char **why);
 
 /* A value of the request cannot be encoded: what was encoded so far is dropped. */
 struct gbx_future *call_unsendable(

@@ -67,10 +67,10 @@ limit_asked(gbx_isolate *isolate)
         return LIMIT_NEVER;
     }
     s->background = true;
-    s->fd = -1;
+    s->file.fd = -1;
     s->memory_bytes =
         isolate->options.memory_limit_bytes * SNAPSHOT_MEMORY_MOST + SNAPSHOT_MEMORY_BYTES;
-    if (snapshot_create_file(s, isolate->limit.path, &error) != GBX_OK) {
+    if (result_file_create(&s->file, isolate->limit.path, &error) != GBX_OK) {
         note_error(isolate, error.message);
         snapshot_free(s);
         return LIMIT_NEVER;
@@ -103,7 +103,7 @@ limit_whole(gbx_isolate *isolate)
 {
     gbx_error error = GBX_ERROR_INIT;
 
-    isolate->limit.whole = snapshot_name_file(isolate->snapshot, &error) == GBX_OK;
+    isolate->limit.whole = result_file_name(&isolate->snapshot->file, &error) == GBX_OK;
     note_error(isolate, error.message);
     limit_rest_ends(isolate);
 }

@@ -5,17 +5,14 @@
  */
 #include "host/profile.h"
 #include "host/host.h"
+#include "host/result_file.h"
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/fd.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* The commands' ids. */
 enum {
@@ -77,24 +74,14 @@ profiles_abandon(gbx_isolate *isolate)
 static gbx_status
 write_file(const char *path, const char *text, size_t len, gbx_error *error)
 {
-    char *temporary;
+    struct result_file file = { .fd = -1 };
+    gbx_status status = result_file_create(&file, path, error);
 
-    if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
-        return fail(error, GBX_ENOMEM, "no memory for a profile");
-    int fd = mkostemp(temporary, O_CLOEXEC);
-    bool made = fd >= 0, good = made;
-    while (good && len > 0) {
-        ssize_t n = write(fd, text, len);
-        good = n > 0 || (n < 0 && errno == EINTR);
-        text += n > 0 ? n : 0;
-        len -= n > 0 ? (size_t)n : 0;
-    }
-    good = good && rename(temporary, path) == 0;
-    gbx_status status = good ? GBX_OK : fail_errno(error, "cannot write %s", path);
-    if (made && !good)
-        (void)unlink(temporary);
-    fd_close(&fd);
-    free(temporary);
+    if (status == GBX_OK)
+        status = result_file_write(&file, span_of(text, len), error);
+    if (status == GBX_OK)
+        status = result_file_name(&file, error);
+    result_file_close(&file);
     return status;
 }
 

@@ -41,11 +41,11 @@ enum {
 
 /* As value_get(); GBX_EPROTO: the cell has been condemned. */
 static gbx_status
-read_value(gbx_isolate *isolate, struct span bytes, uint32_t context, struct buf *memory,
-    gbx_value **out)
+read_value(gbx_isolate *isolate, struct span bytes, uint32_t context, bool apart,
+    struct buf *memory, gbx_value **out)
 {
     const char *why = NULL;
-    gbx_status status = value_get(isolate, bytes, context, memory, out, &why);
+    gbx_status status = value_get(isolate, bytes, context, apart, memory, out, &why);
 
     if (status == GBX_EPROTO)
         (void)broke(isolate, why);
@@ -68,7 +68,7 @@ on_result(gbx_isolate *isolate, const struct frame *frame, const struct msg_resu
     /* Who gets GBX_OK takes what was asked for, and must not find NULL in its place. */
     if (future->by_reference)
         return broke(isolate, "a value where a reference was asked for");
-    gbx_status status = read_value(isolate, m->value, 0, frame->memory, &value);
+    gbx_status status = read_value(isolate, m->value, 0, future->moves, frame->memory, &value);
     if (status == GBX_EPROTO)
         return false;
     if (status == GBX_OK && future->kind == FUTURE_SCRIPT)
@@ -213,8 +213,10 @@ on_rejection(gbx_isolate *isolate, const struct frame *frame, const struct msg_r
 /* The arguments of a callback, as read_value() answers; on failure all of them are freed. */
 static gbx_status
 read_arguments(gbx_isolate *isolate, const struct frame *frame, const struct msg_callback *m,
-    uint32_t context, gbx_value **arguments)
+    const struct function *function, gbx_value **arguments)
 {
+    uint32_t context = (function->flags & GBX_FUNCTION_REFERENCES) != 0 ? function->context : 0;
+    bool apart = (function->flags & GBX_FUNCTION_MOVE) != 0;
     struct span rest = m->arguments, argument;
     uint32_t read = 0;
     gbx_status status = GBX_OK;
@@ -223,8 +225,8 @@ read_arguments(gbx_isolate *isolate, const struct frame *frame, const struct msg
         if (!argument_next(&rest, &argument)) {
             (void)broke(isolate, "arguments that do not fit their message");
             status = GBX_EPROTO;
-        } else if ((status = read_value(
-                        isolate, argument, context, frame->memory, &arguments[read])) == GBX_OK)
+        } else if ((status = read_value(isolate, argument, context, apart, frame->memory,
+                        &arguments[read])) == GBX_OK)
             read++;
     if (status == GBX_OK && rest.len != 0) {
         (void)broke(isolate, "more arguments than announced");
@@ -261,9 +263,8 @@ on_callback(gbx_isolate *isolate, const struct frame *frame, const struct msg_ca
         return isolate->cell != NULL;
     }
     gbx_value **arguments = calloc(m->count + 1u, sizeof *arguments);
-    uint32_t context = (function->flags & GBX_FUNCTION_REFERENCES) != 0 ? function->context : 0;
     gbx_status status =
-        arguments == NULL ? GBX_ENOMEM : read_arguments(isolate, frame, m, context, arguments);
+        arguments == NULL ? GBX_ENOMEM : read_arguments(isolate, frame, m, function, arguments);
     if (status == GBX_ENOMEM)
         function_refused(isolate, frame->id, "Error", gbx_strstatus(GBX_ENOMEM));
     if (status == GBX_ETOOBIG)

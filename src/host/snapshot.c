@@ -13,6 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+void
+snapshot_free(struct snapshot *s)
+{
+    result_file_close(&s->file);
+    buf_done(&s->held);
+    free(s);
+}
+
 /* After a callback, which may close the isolate. False: it has ended the snapshot. */
 static bool
 returned(struct snapshot *s)
@@ -31,7 +39,8 @@ deliver(struct snapshot *s, struct span piece, gbx_status *status, gbx_error *er
 {
     *status = GBX_OK;
     if (s->sink == NULL) {
-        *status = snapshot_write(s, piece, error);
+        *status = result_file_write(&s->file, piece, error);
+        s->bytes = s->file.bytes;
         return true;
     }
     s->delivering = true;
@@ -63,8 +72,8 @@ finish(gbx_isolate *isolate, gbx_status status, gbx_error *error)
     gbx_value *bytes = NULL;
 
     isolate->snapshot = NULL;
-    if (status == GBX_OK && s->path != NULL)
-        status = snapshot_name_file(s, error);
+    if (status == GBX_OK && s->file.path != NULL)
+        status = result_file_name(&s->file, error);
     if (status == GBX_OK && (bytes = gbx_value_new_number((double)s->bytes)) == NULL)
         status = fail(error, GBX_ENOMEM, "no memory for the answer");
     gbx_future *future = s->future;
@@ -448,13 +457,13 @@ snapshot_open(const gbx_snapshot_options *options, struct snapshot **out, gbx_er
         return fail(error, GBX_ENOMEM, "no memory for a snapshot");
     s->background = o.mode == GBX_SNAPSHOT_BACKGROUND;
     s->flags = o.flags;
-    s->fd = o.fd;
+    s->file.fd = o.fd;
     s->sink = o.sink;
     s->on_progress = o.on_progress;
     s->data = o.data;
     s->timeout_us = o.timeout_us;
     s->memory_bytes = o.memory_bytes;
-    status = o.path == NULL ? GBX_OK : snapshot_create_file(s, o.path, error);
+    status = o.path == NULL ? GBX_OK : result_file_create(&s->file, o.path, error);
     if (status != GBX_OK) {
         snapshot_free(s);
         return status;

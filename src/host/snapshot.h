@@ -8,16 +8,14 @@
 #define HOST_SNAPSHOT_H
 
 #include "host/host.h"
+#include "host/result_file.h"
 
 struct snapshot {
     struct snapshot *next; /* in isolate->snapshots */
     gbx_future *future;    /* the caller's; open; finished by us. NULL: the one at the limit */
     bool background;
-    uint32_t flags;  /* set of enum gbx_snapshot_flags */
-    bool nameless;   /* fd is an O_TMPFILE */
-    int fd;          /* owned if there is a path, else the caller's; -1: a sink */
-    char *path;      /* owned; NULL: fd or sink */
-    char *temporary; /* owned; a name that the file has until it is whole; NULL: none */
+    uint32_t flags;          /* set of enum gbx_snapshot_flags */
+    struct result_file file; /* without a path: the caller's descriptor, or -1: a sink */
     gbx_snapshot_sink sink;
     gbx_snapshot_progress on_progress;
     void *data;
@@ -28,7 +26,7 @@ struct snapshot {
     gbx_error error;
     uint64_t until_us; /* its deadline; once given up, when its child is killed */
     bool ended;     /* the cell has told of the child's end, and the sink held something up */
-    uint64_t bytes; /* written so far */
+    uint64_t bytes; /* delivered so far */
     uint64_t bytes_max; /* no guest of this size has a larger one */
     uint32_t told_percent;
     uint64_t told_bytes;
@@ -40,19 +38,10 @@ struct snapshot {
     uint32_t piece_left; /* of the piece that is being read */
 };
 
-/* --- files (snapshot_file.c) ----------------------------------------------------------------- */
-
-/* Opens a file that has no name, or a temporary one, until it is whole. */
-gbx_status snapshot_create_file(struct snapshot *s, const char *path, gbx_error *error);
-/* Gives it its name. */
-gbx_status snapshot_name_file(struct snapshot *s, gbx_error *error);
-/* Appends, to a file or to the caller's descriptor. */
-gbx_status snapshot_write(struct snapshot *s, struct span piece, gbx_error *error);
-/* What has no name of its own is gone then. */
-void snapshot_free(struct snapshot *s);
-
 /* --- its way (snapshot.c) -------------------------------------------------------------------- */
 
+/* A file that was not whole is gone then. */
+void snapshot_free(struct snapshot *s);
 /* Its stream begins: the child's ring is emptied, and its clock runs. */
 void snapshot_begin(struct gbx_isolate *isolate, struct snapshot *s);
 /* What comes is no use any more; the cell or its child is told to stop. */

@@ -272,7 +272,7 @@ get_value(struct reading *r, const struct place *place)
 
     if (!get_u32(r, &len) || !get_bytes(r, len, &clone))
         return refuse(r, "an exception that is cut off");
-    gbx_status status = value_get(r->isolate, clone, 0, NULL, &value, &r->why);
+    gbx_status status = value_get(r->isolate, clone, 0, false, NULL, &value, &r->why);
     return status != GBX_OK ? status : put_in(r, place, value);
 }
 

@@ -42,6 +42,7 @@ struct clone_limits {
      * it over and leaves `body` empty. What stands before that buffer is overwritten. NULL: all is
      * copied. */
     struct buf *body;
+    bool apart; /* buffers may come apart from their clone (clone_tags.h) */
 };
 
 /* Reads exactly all of `bytes` into a new value, which the caller owns.

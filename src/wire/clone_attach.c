@@ -47,15 +47,15 @@ place(const struct writer *w)
 static void
 attach(struct writer *w, const struct buffer *buffer)
 {
-    uint8_t *p = room(w, 5 + ATTACHED_ALIGN);
+    uint8_t *p = room(w, ATTACHMENT_HEAD + ATTACHED_ALIGN);
 
     if (p == NULL)
         return;
-    size_t padding = -(place(w) + 5) & (ATTACHED_ALIGN - 1);
+    size_t padding = -(place(w) + ATTACHMENT_HEAD) & (ATTACHED_ALIGN - 1);
     store_u32(p, (uint32_t)buffer->len);
     p[4] = (uint8_t)padding;
-    memset(p + 5, 0, padding);
-    w->out->len += 5 + padding;
+    memset(p + ATTACHMENT_HEAD, 0, padding);
+    w->out->len += ATTACHMENT_HEAD + padding;
     buf_share(w->out, buffer->held, buffer->bytes, (size_t)buffer->len);
     if (w->out->failed)
         write_failed(w, w->out->too_long ? GBX_ETOOBIG : GBX_ENOMEM);

@@ -299,7 +299,8 @@ take_over(struct reader *r, gbx_value *node, const uint8_t *p, uint32_t len)
 {
     struct buf *body = r->body;
 
-    if (body == NULL || len < VALUE_SHARED_MIN || len < body->capacity / 2)
+    /* Another value of the same message may have taken it. */
+    if (body == NULL || body->p == NULL || len < VALUE_SHARED_MIN || len < body->capacity / 2)
         return false;
     struct bytes *held = bytes_adopt_malloced(body->p, body->capacity);
     if (held == NULL)
@@ -337,6 +338,48 @@ buffer_node(struct reader *r, bool resizable)
         return NULL;
     node->buffer->max = max;
     node->buffer->resizable = resizable;
+    return node;
+}
+
+/* Whether the buffer that came apart is one that the value keeps together with its message. */
+static bool
+keep_apart(struct reader *r, const struct span *bytes)
+{
+    struct buf *body = r->body;
+
+    if (bytes->len < VALUE_SHARED_MIN || (uintptr_t)bytes->p % ATTACHED_ALIGN != 0)
+        return false;
+    if (r->taken == NULL && body != NULL && body->p != NULL &&
+        r->apart_bytes >= body->capacity / 2 &&
+        (r->taken = bytes_adopt_malloced(body->p, body->capacity)) != NULL) {
+        *body = (struct buf){ .max = body->max };
+        r->body = NULL;
+    }
+    return r->taken != NULL;
+}
+
+/* The bytes of a buffer that came apart are nobody else's. */
+static gbx_value *
+apart_node(struct reader *r)
+{
+    uint32_t number = read_varint(r);
+
+    if (r->status != GBX_OK)
+        return NULL;
+    if (number >= r->apart_count || r->apart[number].p == NULL)
+        return read_failed(r, GBX_EPROTO, "a moved buffer that did not come, or came twice");
+    struct span bytes = r->apart[number];
+    gbx_value *node = new_node(r, GBX_ARRAY_BUFFER);
+    if (node == NULL)
+        return NULL;
+    r->apart[number].p = NULL;
+    bool keeps = keep_apart(r, &bytes);
+    if (!(keeps ? node_add_held(
+                      r->graph, node, bytes_ref(r->taken), (uint8_t *)bytes.p, bytes.len)
+                : node_add_buffer(r->graph, node, bytes.len)))
+        return read_failed(r, GBX_ENOMEM, "out of memory");
+    if (!keeps && bytes.len > 0)
+        memcpy(node->buffer->bytes, bytes.p, bytes.len);
     return node;
 }
 
@@ -463,6 +506,8 @@ object_leaf(struct reader *r, unsigned tag)
     case TAG_BUFFER:
     case TAG_RESIZABLE:
         return buffer_node(r, tag == TAG_RESIZABLE);
+    case TAG_TRANSFERRED:
+        return apart_node(r);
     case TAG_SHARED_BUFFER:
         return shared_node(r);
     case TAG_HOST:

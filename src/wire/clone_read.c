@@ -376,7 +376,6 @@ read_value(struct reader *r)
         return NULL;
     case NOT_TAG:
         return read_failed(r, GBX_EPROTO, "the value ends in the middle");
-    case TAG_TRANSFERRED: /* only to a cell */
     case TAG_SHARED:
     case TAG_WASM_MODULE:
     case TAG_WASM_MEMORY:
@@ -475,13 +474,11 @@ read_all(struct reader *r)
 }
 
 static void
-reader_init(struct reader *r, struct span bytes, const struct clone_limits *limits)
+reader_init(struct reader *r, const struct clone_limits *limits)
 {
     uint32_t depth = limits == NULL ? 0 : limits->depth;
     uint32_t count = limits == NULL ? 0 : limits->count;
 
-    r->p = bytes.p;
-    r->end = bytes.p + bytes.len;
     r->status = GBX_OK;
     r->why = NULL;
     r->depth_max = depth == 0 || depth > VALUE_DEPTH_MAX ? VALUE_DEPTH_MAX : depth;
@@ -499,6 +496,10 @@ reader_init(struct reader *r, struct span bytes, const struct clone_limits *limi
     memset(r->singles, 0, sizeof r->singles);
     r->has_key_cache = false;
     r->body = limits == NULL ? NULL : limits->body;
+    r->apart = NULL;
+    r->apart_count = 0;
+    r->apart_bytes = 0;
+    r->taken = NULL;
 }
 
 static void
@@ -512,6 +513,7 @@ reader_done(struct reader *r)
         free(r->keys);
     if (r->frames != r->first_frames)
         free(r->frames);
+    apart_done(r);
 }
 
 /* Room in the first block: a number has it exactly, a large value gets about what it needs at
@@ -524,11 +526,30 @@ first_room(size_t len)
     return room < FIRST_ROOM_MAX ? room : FIRST_ROOM_MAX;
 }
 
+/* The version in front, and then the one value. NULL: failed. */
+static gbx_value *
+read_clone(struct reader *r, struct span bytes)
+{
+    if (bytes.len < 2 || bytes.p[0] != TAG_VERSION || bytes.p[1] != CLONE_VERSION)
+        return read_failed(r, GBX_EPROTO, "not structured clone of version 15");
+    r->p = bytes.p + 2;
+    r->end = bytes.p + bytes.len;
+    r->graph = graph_new(first_room(bytes.len));
+    if (r->graph == NULL)
+        return read_failed(r, GBX_ENOMEM, "out of memory");
+    gbx_value *value = read_all(r);
+    if (r->status == GBX_OK)
+        return value;
+    graph_free(r->graph);
+    return NULL;
+}
+
 gbx_status
 clone_read(
     struct span bytes, const struct clone_limits *limits, gbx_value **out, const char **why)
 {
     struct reader r;
+    gbx_value *value = NULL;
     const char *ignored;
 
     why = why == NULL ? &ignored : why;
@@ -537,22 +558,12 @@ clone_read(
         *why = "too many bytes";
         return GBX_ETOOBIG;
     }
-    if (bytes.len < 2 || bytes.p[0] != TAG_VERSION || bytes.p[1] != CLONE_VERSION) {
-        *why = "not structured clone of version 15";
-        return GBX_EPROTO;
-    }
-    reader_init(&r, span_of(bytes.p + 2, bytes.len - 2), limits);
-    r.graph = graph_new(first_room(bytes.len));
-    if (r.graph == NULL) {
-        *why = "out of memory";
-        return GBX_ENOMEM;
-    }
-    gbx_value *value = read_all(&r);
+    reader_init(&r, limits);
+    if (limits == NULL || !limits->apart || apart_split(&r, &bytes))
+        value = read_clone(&r, bytes);
     reader_done(&r);
-    if (r.status == GBX_OK)
+    if (value != NULL)
         *out = value;
-    else
-        graph_free(r.graph);
     *why = r.why;
     return r.status;
 }

@@ -1,5 +1,6 @@
 /* clone_reader.h - what the two halves of the reader share: clone_read.c walks containers,
  * clone_leaf.c reads everything that has no children.
+ * clone_apart.c finds the buffers that came apart from their clone.
  *
  * Runs in:  host.
  * Trusts:   no byte of the message. The first failure sticks: `status` and `why` name it, and
@@ -48,6 +49,10 @@ struct reader {
     uint32_t count_left;           /* values that may still come */
     const struct clone_host *host; /* NULL: no host objects */
     struct buf *body; /* what the message lies in, for a buffer to take over; NULL: not this */
+    struct span *apart; /* the buffers that came apart; those that were read are empty of `p` */
+    uint32_t apart_count;
+    uint64_t apart_bytes; /* of all of them */
+    struct bytes *taken;  /* the message, once one of them has taken it over */
 
     gbx_value **objects; /* by id */
     uint32_t object_count, object_capacity;
@@ -68,6 +73,11 @@ struct reader {
     struct read_key first_keys[FIRST_KEYS];
     struct read_frame first_frames[FIRST_FRAMES];
 };
+
+/* Splits *bytes into a clone, which they are then, and the buffers apart from it, if there are any.
+ * False: failed. apart_done() releases them. */
+bool apart_split(struct reader *r, struct span *bytes);
+void apart_done(struct reader *r);
 
 /* --- clone_leaf.c: each fails through read_failed() and answers NULL, 0 or NOT_TAG then --- */
 

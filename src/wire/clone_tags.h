@@ -4,12 +4,14 @@
  * test/integration/clone_oracle compares with that engine. A number in brackets is a LEB128
  * varint; a text is a tag of its own (ONE_BYTE, TWO_BYTE or UTF8).
  *
- * To a cell, large buffers go apart, so that its engine can use them where they arrive:
+ * To a cell large buffers go apart, and to the host those that move, so that they can be used where
+ * they arrive:
  *
  *     ATTACHED 0 0 0, u32 bytes of the clone, the clone, { u32 bytes, u8 padding, padding, bytes }
  *
- * in which TRANSFERRED names an attachment. Numbers are little-endian. The other way they stand
- * where they belong.
+ * in which TRANSFERRED names an attachment, each at most once. Numbers are little-endian, and an
+ * attachment's bytes lie at a multiple of ATTACHED_ALIGN from the beginning of the message's body.
+ * All other buffers stand where they belong.
  *
  * Everything that is an object has an id, counted from 0 in the order in which the encoder came
  * to it, a container before its contents, a view after its buffer. REFERENCE names an id.
@@ -24,6 +26,7 @@ enum {
 enum {
     CLONE_ATTACHED = 0xFE, /* in front of a clone with attachments */
     ATTACHED_HEAD = 8,     /* bytes before that clone */
+    ATTACHMENT_HEAD = 5,   /* bytes before an attachment's padding */
     ATTACHED_ALIGN = 16
 };
 
@@ -63,7 +66,7 @@ enum clone_tag {
     TAG_SET_END = ',',       /* [members] */
     TAG_BUFFER = 'B',        /* [bytes], bytes */
     TAG_RESIZABLE = '~',     /* [bytes] [max], bytes */
-    TAG_TRANSFERRED = 't',   /* [attachment]: a buffer; only to a cell */
+    TAG_TRANSFERRED = 't',   /* [attachment]: a buffer */
     TAG_VIEW = 'V',          /* right after its buffer: [type] [offset] [bytes] [flags] */
     TAG_ERROR = 'r',         /* [type]? [MESSAGE] text? [STACK] text? [CAUSE] value? [END] */
     TAG_WHOLE_ERROR = '!',   /* as OBJECT; ours, for struct clone_host.whole_errors alone */

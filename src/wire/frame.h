@@ -33,6 +33,7 @@ enum call_flags {
     CALL_MODULE = 4,
     CALL_IGNORE_RESULT = 8,
     CALL_ACCESSORS = 64, /* OPERATE: may run getters, setters, proxies */
+    CALL_MOVE_RESULT = 128,
 };
 
 /* SNAPSHOT. */

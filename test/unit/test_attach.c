@@ -234,6 +234,34 @@ Test(attach, reads_all_that_stands_around_it)
     gbx_value_free(array);
 }
 
+/* Of two values in a message the first takes it over; the second lives on without it. */
+Test(attach, leaves_alone_what_another_value_has_taken)
+{
+    gbx_value *larger = large(3 * VALUE_SHARED_MIN), *value = large(2 * VALUE_SHARED_MIN);
+    gbx_value *first = NULL, *second = NULL;
+    struct buf both = { .max = MIB }, body = { .max = MIB };
+
+    cr_assert_eq(clone_write(larger, &both), GBX_OK);
+    size_t at = both.len;
+    cr_assert_eq(clone_write(value, &both), GBX_OK);
+    size_t len = both.len - at;
+    (void)buf_grow_to(&body, both.len, both.len);
+    memcpy(body.p, both.p, both.len);
+    const uint8_t *p = body.p;
+    struct clone_limits limits = { .body = &body };
+    cr_assert_eq(clone_read(span_of(p, at), &limits, &first, NULL), GBX_OK);
+    cr_assert_null(body.p);
+    cr_assert_eq(clone_read(span_of(p + at, len), &limits, &second, NULL), GBX_OK);
+    const uint8_t *bytes = second->buffer->bytes;
+    cr_assert(bytes < p || bytes >= p + both.len, "it lies in what the other one owns");
+    gbx_value_free(first);
+    cr_assert(gbx_value_equal(value, second));
+    gbx_value_free(second);
+    gbx_value_free(value);
+    gbx_value_free(larger);
+    buf_done(&both);
+}
+
 /* The message has been taken over when the rest of it turns out to be wrong. */
 Test(attach, frees_a_message_that_breaks_off_behind_its_buffer)
 {

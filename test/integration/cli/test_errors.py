@@ -224,6 +224,17 @@ def test_a_heap_snapshot_where_none_can_be():
             place.run('run', '--heap-snapshot', 'shut/x', '-e', '1').is_like(4, '', '...Permission denied')
 
 
+def test_a_heap_snapshot_at_the_limit_where_none_can_be():
+    run('run', '--snapshot-at-limit', 'no/such/x', '-e', '1').is_like(
+        4, '', 'glovebox: cannot write no/such/x: No such file or directory\n')
+    with Place(here='') as place:
+        (place.path / 'folder').mkdir()
+        place.run('run', '--memory', '8M', '--snapshot-at-limit', 'folder', '-e', 'const a = []; for (;;) a.push([a, 1.5])').is_like(
+            12, '', ['...no heap snapshot at the limit: ', '...folder is there and is not a regular file'])
+        place.makes('folder')
+    run('run', '--stable-ids', '-e', '1').is_like(2, '', 'glovebox: run: --stable-ids goes with --heap-snapshot FILE\n')
+
+
 def test_no_heap_snapshot_of_a_program_that_is_gone():
     run('run', '--memory', '8M', '--heap-snapshot', 'x', '-e', 'const a = []; for (;;) a.push(new Array(999).fill(1.5))').is_like(
         12, '', "...no heap snapshot: the program's process has ended")

@@ -11,7 +11,7 @@ import subprocess
 from support import ENVIRONMENT, GLOVEBOX, ROOT, Place, run
 import tap
 
-COMMANDS = ('run', 'inspect', 'heap', 'doctor')
+COMMANDS = ('run', 'inspect', 'heap', 'watch', 'snapshots', 'doctor')
 
 
 def flags_of(command):

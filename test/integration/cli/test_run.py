@@ -1,6 +1,7 @@
 """glovebox run on programs that do nothing wrong: every flag, and what it does."""
 
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -235,6 +236,41 @@ def test_a_heap_snapshot_in_both_ways():
             assert snapshot['snapshot']['node_count'] * fields == len(snapshot['nodes'])
             assert 'in the hay' in snapshot['strings']
             place.makes('x.heapsnapshot')
+
+
+NEEDLES = 'class Needle {}; globalThis.kept = Array.from({ length: 7 }, () => new Needle()); '
+GROW = NEEDLES + 'const a = []; for (;;) a.push(new Array(999).fill(1.5))'
+
+
+def needles(place, name):
+    rows = place.run('heap', 'summary', '--json', '--filter', 'Needle', name).is_like(0, err='').json
+    return [row['count'] for row in rows if row['class'] == 'Needle']
+
+
+def test_a_heap_snapshot_is_compressed_if_its_name_says_so():
+    with Place() as place:
+        for way in ([], ['--attached'], ['--stable-ids'], ['--stable-ids', '--attached']):
+            place.run('run', '--heap-snapshot', 'x.zst', *way, '-e', NEEDLES).is_like(0, '', '')
+            assert (place.path / 'x.zst').read_bytes()[:4] == b'\x28\xb5\x2f\xfd'
+            assert needles(place, 'x.zst') == [7], way
+        place.makes('x.zst')
+
+
+def test_a_heap_snapshot_at_the_limit():
+    with Place() as place:
+        for name, packed in (('x.heapsnapshot', False), ('x.zst', True)):
+            ended = place.run('run', '--memory', '16M', '--snapshot-at-limit', name, '-e', GROW)
+            ended.is_like(12, '', [f'...glovebox: heap snapshot at the limit: {name}\n', '...past --memory 16M'])
+            assert ((place.path / name).read_bytes()[:4] == b'\x28\xb5\x2f\xfd') == packed
+            assert needles(place, name) == [7]
+        ended = place.run('run', '--json', '--memory', '16M', '--snapshot-at-limit', 'x.zst', '-e', GROW)
+        assert ended.json['error']['snapshot'] == 'x.zst' and ended.code == 12, ended
+        os.symlink('x.zst', place.path / 'y.zst')
+        place.run('run', '--memory', '16M', '--snapshot-at-limit', 'y.zst', '-e', GROW).is_like(12, '')
+        assert (place.path / 'y.zst').is_symlink()
+        place.makes('x.heapsnapshot', 'x.zst', 'y.zst')
+    with Place() as place:
+        place.run('run', '--snapshot-at-limit', 'none', '-e', '1').is_like(0, '', '')
 
 
 def test_a_heap_snapshot_replaces_a_file_and_follows_a_link():
