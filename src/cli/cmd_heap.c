@@ -43,7 +43,17 @@ static const struct flag flags[] = {
         .kind = FLAG_TEXT,
         .value = "FILE",
         .offset = FIELD(output),
-        .help = "where report and convert write; FILE.zst is compressed" },
+        .help = "where a file is written to; FILE.zst is compressed" },
+    { .name = "key",
+        .kind = FLAG_TEXT,
+        .value = "FILE",
+        .offset = FIELD(key),
+        .help = "redact: 16 random bytes; default: chosen and forgotten" },
+    { .name = "depth",
+        .kind = FLAG_TEXT,
+        .value = "N",
+        .offset = FIELD(depth),
+        .help = "slice: what N edges lead to, in place of what is retained" },
     { .name = "help", .letter = 'h', .kind = FLAG_HELP, .help = "this text" },
     { .name = NULL },
 };
@@ -77,6 +87,8 @@ static const struct subcommand {
     { "assert", heap_assert, 1, ANY, 1, false },
     { "verify", heap_verify, 1, ANY, 0, false },
     { "convert", heap_convert, 1, 1, 0, true },
+    { "redact", heap_redact, 1, 1, 0, true },
+    { "slice", heap_slice, 1, 1, 1, false },
     { NULL, NULL, 0, 0, 0, false },
 };
 
@@ -246,12 +258,12 @@ heap_main(int argc, char **argv)
 const struct command command_heap = {
     .name = "heap",
     .usage = "summary|stats|strings|closures|collections [FLAGS] FILE\n"
-             "verify|convert [FLAGS] FILE\n"
+             "verify|convert|redact [FLAGS] FILE\n"
              "diff [FLAGS] BASE CURRENT\n"
              "leaks [FLAGS] FILE FILE...\n"
              "trend [FLAGS] FILE|DIRECTORY...\n"
              "report [FLAGS] FILE... -o PAGE.html\n"
-             "node|path|retainers [FLAGS] FILE NODE\n"
+             "node|path|retainers|slice [FLAGS] FILE NODE\n"
              "dominators|contain [FLAGS] FILE [NODE]\n"
              "assert [FLAGS] FILE... CONDITION...",
     .summary = "answers questions about heap snapshots",
@@ -274,7 +286,8 @@ const struct command command_heap = {
         "page of HTML about the last file, which needs nothing else to open: map, dominators, "
         "what keeps a node; with several files what changed from the first. verify: whether a "
         "file is "
-        "whole. convert: to zstd and back.\n"
+        "whole. convert: to zstd and back. redact: with keyed hashes in place of a program's "
+        "strings. slice: a node and what it retains, as a snapshot.\n"
         "A NODE is an id, @123, or the name of a class, of which it is the node that retains "
         "most.\n"
         "A CONDITION compares one of total, count(CLASS), shallow(CLASS), retained(CLASS) of "

@@ -1,9 +1,12 @@
-/* cmd_heap_convert.c - glovebox heap convert: to zstd and back. */
+/* cmd_heap_convert.c - convert, redact, slice: snapshots made of others. */
 #include "base/fd.h"
 #include "cli/heap.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glovebox/heap_write.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int32_t
@@ -16,31 +19,133 @@ until_signal(const char *section, uint64_t done, uint64_t total, void *data)
     return signals_caught() != 0;
 }
 
+static gbx_heap_options
+options_for(const char *to)
+{
+    gbx_heap_options options = GBX_HEAP_OPTIONS_INIT;
+
+    options.progress = until_signal;
+    options.flags = heap_ends_with(to, ".zst") ? GBX_HEAP_PACKED : 0;
+    return options;
+}
+
+/* A file beside the one that is asked for, under a name of its own until it is whole. */
+static int
+begin_file(const struct heap_run *run, char **out_temporary, int *out_fd)
+{
+    const char *to = run->options.output;
+    struct buf name = { .max = UINT32_MAX };
+
+    if (to == NULL)
+        return complain(OUTCOME_USAGE, "heap: where to? --output FILE");
+    if (access(to, F_OK) == 0)
+        return complain(OUTCOME_OUTPUT, "%s: %s", to, strerror(EEXIST));
+    buf_printf(&name, "%s.XXXXXX", to);
+    char *temporary = heap_text_of(&name);
+    if (temporary == NULL)
+        return heap_no_memory();
+    *out_fd = mkostemp(temporary, O_CLOEXEC);
+    if (*out_fd < 0) {
+        free(temporary);
+        return complain(OUTCOME_OUTPUT, "%s: %s", to, strerror(errno));
+    }
+    *out_temporary = temporary;
+    return OUTCOME_OK;
+}
+
+/* Gives the file its name, which nobody has, if it is whole; else it goes. Frees the name. */
+static int
+end_file(const struct heap_run *run, char *temporary, gbx_status status, gbx_error *error)
+{
+    const char *to = run->options.output;
+    int outcome = OUTCOME_OK;
+
+    if (status == GBX_OK && link(temporary, to) != 0)
+        outcome = complain(OUTCOME_OUTPUT, "%s: %s", to, strerror(errno));
+    else if (status != GBX_OK && signals_caught() != 0)
+        outcome = complain(interrupted(error), "%s", error->message);
+    else if (status != GBX_OK)
+        outcome = complain(status == GBX_EINVAL ? OUTCOME_INPUT : OUTCOME_OUTPUT, "%s: %s", to,
+            error->message);
+    (void)unlink(temporary);
+    free(temporary);
+    return outcome;
+}
+
+/* What is copied from one file to another, with a key or none. */
+static int
+copy(const struct heap_run *run, bool redacted, const uint8_t *key)
+{
+    const char *from = run->files[0];
+    gbx_error error = GBX_ERROR_INIT;
+    char *temporary = NULL;
+    GBX_AUTOFD in = strcmp(from, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+                                           : open(from, O_RDONLY | O_CLOEXEC);
+    GBX_AUTOFD file = -1;
+
+    if (in < 0)
+        return complain(OUTCOME_INPUT, "%s: %s", from, strerror(errno));
+    int outcome = begin_file(run, &temporary, &file);
+    if (outcome != OUTCOME_OK)
+        return outcome;
+    gbx_heap_options options = options_for(run->options.output);
+    gbx_status status = redacted ? gbx_heap_redact(in, file, key, &options, &error)
+                                 : gbx_heap_convert(in, file, &options, &error);
+    return end_file(run, temporary, status, &error);
+}
+
 int
 heap_convert(struct heap_run *run)
 {
-    const char *to = run->options.output, *from = run->files[0];
-    gbx_heap_options options = GBX_HEAP_OPTIONS_INIT;
-    gbx_error error = GBX_ERROR_INIT;
-    bool standard = strcmp(from, "-") == 0;
+    return copy(run, false, NULL);
+}
 
-    if (to == NULL)
-        return complain(OUTCOME_USAGE, "heap convert: where to? --output FILE");
-    GBX_AUTOFD in =
-        standard ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(from, O_RDONLY | O_CLOEXEC);
-    if (in < 0)
-        return complain(OUTCOME_INPUT, "%s: %s", from, strerror(errno));
-    GBX_AUTOFD file = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (file < 0)
-        return complain(OUTCOME_OUTPUT, "%s: %s", to, strerror(errno));
-    options.progress = until_signal;
-    options.flags = heap_ends_with(to, ".zst") ? GBX_HEAP_PACKED : 0;
-    gbx_status status = gbx_heap_convert(in, file, &options, &error);
-    if (status == GBX_OK)
-        return OUTCOME_OK;
-    (void)unlink(to);
-    if (signals_caught() != 0)
-        return complain(interrupted(&error), "%s", error.message);
-    return complain(
-        status == GBX_EINVAL ? OUTCOME_INPUT : OUTCOME_OUTPUT, "%s: %s", to, error.message);
+int
+heap_redact(struct heap_run *run)
+{
+    const char *path = run->options.key;
+    uint8_t key[GBX_HEAP_KEY_BYTES];
+
+    if (path == NULL)
+        return copy(run, true, NULL);
+    GBX_AUTOFD fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return complain(OUTCOME_INPUT, "%s: %s", path, strerror(errno));
+    if (read(fd, key, sizeof key) != sizeof key)
+        return complain(OUTCOME_INPUT, "%s: a key has %zu bytes", path, sizeof key);
+    return copy(run, true, key);
+}
+
+static bool
+read_depth(const char *text, uint32_t *out)
+{
+    char *end;
+
+    *out = 0;
+    if (text == NULL)
+        return true;
+    unsigned long depth = strtoul(text, &end, 10);
+    *out = (uint32_t)depth;
+    return *end == '\0' && text[0] >= '0' && text[0] <= '9' && depth > 0 && depth <= UINT32_MAX;
+}
+
+int
+heap_slice(struct heap_run *run)
+{
+    gbx_error error = GBX_ERROR_INIT;
+    char *temporary = NULL;
+    uint32_t node = 0, depth = 0;
+    GBX_AUTOFD file = -1;
+
+    if (!read_depth(run->options.depth, &depth))
+        return complain(
+            OUTCOME_USAGE, "heap: --depth %s: expected a number from 1", run->options.depth);
+    int outcome = heap_find_node(run, &node);
+    if (outcome == OUTCOME_OK)
+        outcome = begin_file(run, &temporary, &file);
+    if (outcome != OUTCOME_OK)
+        return outcome;
+    gbx_heap_options options = options_for(run->options.output);
+    gbx_status status = gbx_heap_slice(run->heaps[0], node, depth, file, &options, &error);
+    return end_file(run, temporary, status, &error);
 }

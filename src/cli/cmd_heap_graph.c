@@ -35,9 +35,8 @@ largest_of_class(gbx_heap *heap, uint32_t nodes, const char *class, uint32_t *ou
     return found;
 }
 
-/* The node that the first word means; the root if there is none. */
-static int
-find_node(struct heap_run *run, uint32_t *out_node)
+int
+heap_find_node(struct heap_run *run, uint32_t *out_node)
 {
     const char *word = run->word_count > 0 ? run->words[0] : "@1";
     const char *digits = word[0] == '@' ? word + 1 : word;
@@ -172,7 +171,7 @@ heap_node(struct heap_run *run)
     struct table t = node_table(run, false);
     uint32_t node = 0;
     gbx_heap_node n;
-    int outcome = find_node(run, &node);
+    int outcome = heap_find_node(run, &node);
 
     if (outcome != OUTCOME_OK)
         return outcome;
@@ -196,7 +195,7 @@ heap_contain(struct heap_run *run)
     uint32_t node = 0;
     gbx_heap_node n;
     gbx_heap_edge e;
-    int outcome = find_node(run, &node);
+    int outcome = heap_find_node(run, &node);
 
     if (outcome != OUTCOME_OK)
         return outcome;
@@ -216,7 +215,7 @@ heap_retainers(struct heap_run *run)
     const uint32_t *edges = NULL;
     uint32_t node = 0, count = 0;
     gbx_heap_edge e;
-    int outcome = find_node(run, &node);
+    int outcome = heap_find_node(run, &node);
 
     if (outcome != OUTCOME_OK)
         return outcome;
@@ -235,7 +234,7 @@ heap_dominators(struct heap_run *run)
     struct table t = node_table(run, false);
     const uint32_t *nodes = NULL;
     uint32_t node = 0, count = 0;
-    int outcome = find_node(run, &node);
+    int outcome = heap_find_node(run, &node);
 
     if (outcome != OUTCOME_OK)
         return outcome;
@@ -285,7 +284,7 @@ heap_path(struct heap_run *run)
     uint32_t *edges = NULL;
     uint32_t node = 0, count = 0;
     gbx_heap_edge e;
-    int outcome = find_node(run, &node);
+    int outcome = heap_find_node(run, &node);
 
     if (outcome != OUTCOME_OK)
         return outcome;

@@ -15,7 +15,7 @@ enum {
 
 struct heap_options {
     bool json, largest;
-    const char *top, *filter, *sort, *output;
+    const char *top, *filter, *sort, *output, *key, *depth;
 };
 
 /* One run of one subcommand. */
@@ -83,6 +83,8 @@ bool heap_ends_with(const char *text, const char *end);
 /* cmd_heap.c: tells of it on a terminal, and ends at a signal. An outcome, which was complained
  * of. */
 int heap_open(const char *file, gbx_heap **out_heap);
+/* cmd_heap_graph.c: the node that the first word means; the root if there is none. An outcome. */
+int heap_find_node(struct heap_run *run, uint32_t *out_node);
 
 /* --- the subcommands: an outcome, or HEAP_FAILED ------------------------------------------- */
 
@@ -97,6 +99,8 @@ int heap_dominators(struct heap_run *run);
 int heap_contain(struct heap_run *run);
 int heap_verify(struct heap_run *run);
 int heap_convert(struct heap_run *run);
+int heap_redact(struct heap_run *run);
+int heap_slice(struct heap_run *run);
 int heap_assert(struct heap_run *run);
 int heap_closures(struct heap_run *run);
 int heap_collections(struct heap_run *run);

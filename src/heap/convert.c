@@ -2,53 +2,11 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "heap/heap.h"
+#include "heap/packer.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <zstd.h>
-
-static bool
-write_all(int fd, const uint8_t *p, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, p, len);
-        if (n < 0 && errno != EINTR)
-            return false;
-        if (n > 0) {
-            p += n;
-            len -= (size_t)n;
-        }
-    }
-    return true;
-}
-
-struct packer {
-    ZSTD_CStream *stream; /* NULL: bytes go out as they are */
-    uint8_t *room;
-    size_t capacity;
-    int fd;
-};
-
-static gbx_status
-put(struct packer *p, const uint8_t *bytes, size_t len, bool last, gbx_error *error)
-{
-    ZSTD_inBuffer in = { bytes, len, 0 };
-    size_t left = 1;
-
-    if (p->stream == NULL)
-        return write_all(p->fd, bytes, len) ? GBX_OK
-                                            : fail_errno(error, "cannot write the snapshot");
-    while (in.pos < in.size || (last && left != 0)) {
-        ZSTD_outBuffer out = { p->room, p->capacity, 0 };
-        left = ZSTD_compressStream2(p->stream, &out, &in, last ? ZSTD_e_end : ZSTD_e_continue);
-        if (ZSTD_isError(left))
-            return fail(error, GBX_ENOMEM, "cannot compress: %s", ZSTD_getErrorName(left));
-        if (!write_all(p->fd, p->room, out.pos))
-            return fail_errno(error, "cannot write the snapshot");
-    }
-    return GBX_OK;
-}
 
 static gbx_status
 copy(struct source *source, struct packer *packer, const gbx_heap_options *options,
@@ -68,7 +26,7 @@ copy(struct source *source, struct packer *packer, const gbx_heap_options *optio
         }
         last = n == 0;
         done += (uint64_t)n;
-        status = put(packer, window, (size_t)n, last, error);
+        status = packer_put(packer, window, (size_t)n, last, error);
         if (status == GBX_OK && options->progress != NULL &&
             done - told >= HEAP_PROGRESS_BYTES) {
             told = done;
@@ -85,7 +43,7 @@ gbx_heap_convert(int32_t from, int32_t to, const gbx_heap_options *options, gbx_
 {
     gbx_heap_options own;
     struct source *source = NULL;
-    struct packer packer = { .fd = to };
+    struct packer packer;
     gbx_status status = heap_read_options(&own, options, GBX_HEAP_PACKED, error);
 
     if (status != GBX_OK)
@@ -100,19 +58,10 @@ gbx_heap_convert(int32_t from, int32_t to, const gbx_heap_options *options, gbx_
     status = source_unpack(&source, error);
     if (status != GBX_OK)
         return status;
-    if ((own.flags & GBX_HEAP_PACKED) != 0) {
-        packer.capacity = ZSTD_CStreamOutSize();
-        packer.room = malloc(packer.capacity);
-        packer.stream = ZSTD_createCStream();
-        if (packer.room == NULL || packer.stream == NULL)
-            status = fail(error, GBX_ENOMEM, "out of memory");
-        else
-            (void)ZSTD_CCtx_setParameter(packer.stream, ZSTD_c_checksumFlag, 1);
-    }
+    status = packer_open(&packer, to, (own.flags & GBX_HEAP_PACKED) != 0, error);
     if (status == GBX_OK)
         status = copy(source, &packer, &own, error);
-    (void)ZSTD_freeCStream(packer.stream);
-    free(packer.room);
+    packer_close(&packer);
     source_close(source);
     return status;
 }

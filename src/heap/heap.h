@@ -163,13 +163,23 @@ struct gbx_heap {
 
 /* A phase that can fail does so for want of memory only: false. */
 
-/* open.c: a copy, with only `known` flags. */
+/* open.c: its columns alone, as they stand in the file. */
+gbx_status heap_load_fd(
+    int fd, const gbx_heap_options *options, gbx_heap **out_heap, gbx_error *error);
+/* A copy, with only `known` flags. */
 gbx_status heap_read_options(
     gbx_heap_options *dst, const gbx_heap_options *src, uint32_t known, gbx_error *error);
 
 /* load.c */
 bool heap_load(struct gbx_heap *h, struct reader *r);
-/* pairs.c */
+/* pairs.c: what a WeakMap edge's name says, as parts of it. False: it is no such name. */
+struct pair_name {
+    struct span shared; /* by which edges belong together */
+    struct span number; /* in front of that */
+    struct span key_id, value_id;
+    uint64_t table;
+};
+bool heap_parse_pair(struct span name, struct pair_name *out);
 bool heap_find_pairs(struct gbx_heap *h);
 /* detached.c: renames nodes. */
 bool heap_spread_detachedness(struct gbx_heap *h);
@@ -207,6 +217,9 @@ uint64_t heap_give_name(struct buf *text, char *out, uint64_t size);
 bool heap_need_retainers(struct gbx_heap *h);
 bool heap_need_children(struct gbx_heap *h);
 bool heap_need_ids(struct gbx_heap *h);
+/* With retainers made: the edge by which a node is reached first, from the retainer of the least
+ * distance, and of several the first. UINT32_MAX: none. */
+uint32_t heap_nearest_retainer(const struct gbx_heap *h, uint32_t node);
 void heap_forget_answers(struct gbx_heap *h);
 
 static inline struct span

@@ -101,7 +101,7 @@ compute(struct gbx_heap *h, const gbx_heap_options *options)
 
 /* Takes the source over. */
 static gbx_status
-open_source(struct source *source, const gbx_heap_options *options, gbx_heap **out_heap,
+load_source(struct source *source, const gbx_heap_options *options, gbx_heap **out_heap,
     gbx_error *error)
 {
     struct reader reader;
@@ -116,8 +116,6 @@ open_source(struct source *source, const gbx_heap_options *options, gbx_heap **o
     if (status == GBX_OK && !heap_load(h, &reader))
         status = reader.status;
     reader_close(&reader);
-    if (status == GBX_OK && !compute(h, options))
-        status = fail(error, GBX_ENOMEM, "out of memory");
     if (status != GBX_OK) {
         gbx_heap_close(h);
         return status;
@@ -126,24 +124,44 @@ open_source(struct source *source, const gbx_heap_options *options, gbx_heap **o
     return GBX_OK;
 }
 
+/* The rest of opening one that was loaded; takes it over. */
+static gbx_status
+finish(gbx_heap *h, const gbx_heap_options *options, gbx_heap **out_heap, gbx_error *error)
+{
+    if (!compute(h, options)) {
+        gbx_heap_close(h);
+        return fail(error, GBX_ENOMEM, "out of memory");
+    }
+    *out_heap = h;
+    return GBX_OK;
+}
+
+gbx_status
+heap_load_fd(int fd, const gbx_heap_options *options, gbx_heap **out_heap, gbx_error *error)
+{
+    struct source *source = NULL;
+    GBX_AUTOFD copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+    if (copy < 0)
+        return fail_errno(error, "cannot use descriptor %d", fd);
+    gbx_status status = source_open_fd(copy, &source, error);
+    if (status != GBX_OK)
+        return status;
+    (void)steal_fd(&copy);
+    return load_source(source, options, out_heap, error);
+}
+
 gbx_status
 gbx_heap_open_fd(
     int32_t fd, const gbx_heap_options *options, gbx_heap **out_heap, gbx_error *error)
 {
     gbx_heap_options own;
-    struct source *source = NULL;
+    gbx_heap *h = NULL;
     gbx_status status = heap_read_options(&own, options, GBX_HEAP_ONE_THREAD, error);
 
-    if (status != GBX_OK)
-        return status;
-    GBX_AUTOFD copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-    if (copy < 0)
-        return fail_errno(error, "cannot use descriptor %d", fd);
-    status = source_open_fd(copy, &source, error);
-    if (status != GBX_OK)
-        return status;
-    (void)steal_fd(&copy);
-    return open_source(source, &own, out_heap, error);
+    if (status == GBX_OK)
+        status = heap_load_fd(fd, &own, &h, error);
+    return status != GBX_OK ? status : finish(h, &own, out_heap, error);
 }
 
 gbx_status
@@ -163,9 +181,12 @@ gbx_heap_open_memory(const void *bytes, uint64_t len, const gbx_heap_options *op
 {
     gbx_heap_options own;
     struct source *source = NULL;
+    gbx_heap *h = NULL;
     gbx_status status = heap_read_options(&own, options, GBX_HEAP_ONE_THREAD, error);
 
     if (status == GBX_OK)
         status = source_open_memory(bytes, len, &source, error);
-    return status != GBX_OK ? status : open_source(source, &own, out_heap, error);
+    if (status == GBX_OK)
+        status = load_source(source, &own, &h, error);
+    return status != GBX_OK ? status : finish(h, &own, out_heap, error);
 }

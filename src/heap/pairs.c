@@ -52,24 +52,23 @@ has_line_terminator(struct span s)
     return false;
 }
 
-/* Whether ") -> value (" comes somewhere in it behind an id, and something may come behind that. */
-static bool
-has_key_and_value(const uint8_t *begin, const uint8_t *end)
+/* The first ") -> value (" in it that comes behind an id; NULL: there is none. */
+static const uint8_t *
+find_middle(const uint8_t *begin, const uint8_t *end)
 {
     static const char middle[] = ") -> value (";
     const uint8_t *p = begin;
 
     while (p < end && (p = memmem(p, (size_t)(end - p), middle, sizeof middle - 1)) != NULL) {
         if (before_id(begin, p) != NULL)
-            return true;
+            return p;
         p++;
     }
-    return false;
+    return NULL;
 }
 
-/* The part of the name that both edges share, and the id of the table. */
-static bool
-parse_pair(struct span name, struct span *out_shared, uint64_t *out_table)
+bool
+heap_parse_pair(struct span name, struct pair_name *out)
 {
     static const char head[] = " / part of key (";
     const uint8_t *p = name.p, *end = name.p + name.len;
@@ -85,18 +84,22 @@ parse_pair(struct span name, struct span *out_shared, uint64_t *out_table)
     digits = digits == NULL ? NULL : digits_before(key, digits);
     if (digits == NULL)
         return false;
-    const uint8_t *value = before_text(key, digits, ") pair in WeakMap (table @");
-    value = before_id(key, value);
-    if (value == NULL || !has_key_and_value(key, value) ||
-        has_line_terminator(span_of(p, (size_t)(end - p))))
+    const uint8_t *id_end = before_text(key, digits, ") pair in WeakMap (table @");
+    const uint8_t *value = before_id(key, id_end);
+    const uint8_t *middle = value == NULL ? NULL : find_middle(key, value);
+    if (middle == NULL || has_line_terminator(span_of(p, (size_t)(end - p))))
         return false;
     uint64_t table = 0;
     for (; digits < digits_end; digits++)
         if (__builtin_mul_overflow(table, 10, &table) ||
             __builtin_add_overflow(table, (uint64_t)(*digits - '0'), &table))
             table = UINT64_MAX;
-    *out_shared = span_of(p, (size_t)(end - p));
-    *out_table = table;
+    const uint8_t *value_id = digits_before(key, id_end), *key_id = digits_before(key, middle);
+    *out = (struct pair_name){ .shared = span_of(p, (size_t)(end - p)),
+        .number = span_of(name.p, (size_t)(p - name.p)),
+        .key_id = span_of(key_id, (size_t)(middle - key_id)),
+        .value_id = span_of(value_id, (size_t)(id_end - value_id)),
+        .table = table };
     return true;
 }
 
@@ -154,11 +157,14 @@ heap_find_pairs(struct gbx_heap *h)
     if (known.slots == NULL)
         return false;
     for (uint32_t i = 0; i < pairs->strings; i++) {
-        struct span s = heap_string(h, i), shared;
+        struct span s = heap_string(h, i);
+        struct pair_name name;
         if (s.len == 0 || (uint32_t)s.p[0] - '0' >= 10 || s.p[s.len - 1] != ')')
             continue;
-        if (parse_pair(s, &shared, &pairs->table[i]))
-            pairs->pair[i] = pair_number(h, &known, i, shared);
+        if (!heap_parse_pair(s, &name))
+            continue;
+        pairs->table[i] = name.table;
+        pairs->pair[i] = pair_number(h, &known, i, name.shared);
     }
     memory_free(known.slots, known.size, sizeof *known.slots);
     return true;

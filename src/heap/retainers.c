@@ -165,10 +165,8 @@ gbx_heap_find(gbx_heap *h, uint32_t id, uint32_t *out_node)
     return GBX_OK;
 }
 
-/* The edge by which a node is reached first: from the retainer of the least distance, and of
- * several the first. */
-static uint32_t
-nearest_retainer(const struct gbx_heap *h, uint32_t node)
+uint32_t
+heap_nearest_retainer(const struct gbx_heap *h, uint32_t node)
 {
     uint32_t best = UINT32_MAX;
 
@@ -199,7 +197,7 @@ gbx_heap_path(gbx_heap *h, uint32_t node, uint32_t **out_edges, uint32_t *out_co
     /* A WeakMap's value is farther than its nearest retainer, and a cycle of those is possible. */
     for (uint32_t v = node; ok && v != 0 && h->distance[v] != 1 && !bit_get(seen, v);) {
         bit_set(seen, v);
-        uint32_t e = nearest_retainer(h, v);
+        uint32_t e = heap_nearest_retainer(h, v);
         if (e == UINT32_MAX)
             break;
         if ((count & (count + 1)) == 0) {

@@ -246,6 +246,66 @@ def test_convert_there_and_back():
         place.makes('b.zst', 'c', 'cut.zst')
 
 
+SECRETS = '''
+class Wallet { constructor(i) { this.owner = 'Eve Example ' + i; this.pin = 'p' + i; } }
+globalThis.wallets = []; for (let i = 0; i < 60; i++) wallets.push(new Wallet(i));
+globalThis.byName = new WeakMap([[wallets[3], { hidden: 'treasure' }]]); globalThis.one = { Eve_Example: wallets }; 0
+'''
+
+
+def secrets():
+    if 'secrets' not in MADE:
+        with Place() as place:
+            place.run('run', '--heap-snapshot', 'a', '-e', SECRETS).is_like(0, err='')
+            MADE['secrets'] = (place.path / 'a').read_bytes()
+            place.makes('a')
+    return MADE['secrets']
+
+
+def test_redacted_all_numbers_stay_and_no_text():
+    with Place(a=secrets(), key=b'0123456789abcdef', short=b'0123') as place:
+        place.run('heap', 'redact', 'a', '--key', 'key', '-o', 'b').is_like(0, '', '')
+        place.run('heap', 'redact', 'a', '--key', 'key', '-o', 'c.zst').is_like(0, '', '')
+        place.run('heap', 'redact', 'a', '-o', 'd').is_like(0, '', '')
+        place.run('heap', 'convert', 'c.zst', '-o', 'e').is_like(0, '', '')
+        b, d = (place.path / 'b').read_bytes(), (place.path / 'd').read_bytes()
+        assert b == (place.path / 'e').read_bytes() and b != d
+        for word in (b'Wallet', b'Eve Example', b'Eve_Example', b'treasure', b'owner', b'byName'):
+            assert word in secrets() and word not in b and word not in d, word
+        numbers = []
+        for name in ('a', 'b', 'd'):
+            dumped = subprocess.run([BUILD / 'test/heap/heap_dump', name, 'numbers'], cwd=place.path, check=True, stdout=subprocess.PIPE)
+            numbers.append(((place.path / 'numbers').read_bytes(), dumped.stdout.splitlines()[0]))
+        assert numbers[0] == numbers[1] == numbers[2]
+        diff = place.run('heap', 'diff', 'b', 'c.zst', '-j').is_like(0, '[\n]\n', '')
+        assert diff.json == []
+        place.run('heap', 'redact', 'a', '-o', 'b').is_like(4, '', '...b: File exists')
+        place.run('heap', 'redact', 'a', '-o', 'f', '--key', 'short').is_like(3, '', '...a key has 16 bytes')
+        place.run('heap', 'redact', 'key', '-o', 'f').is_like(3, '', '...byte 0')
+        place.makes('b', 'c.zst', 'd', 'e', 'numbers')
+
+
+def test_a_slice_has_what_a_node_retains():
+    # A shape is a class only where several objects have it.
+    by_id = lambda found: {row['id']: {**row, 'class': ''} for row in found}
+    whole = by_id(rows('dominators', 'a', 'Lonely'))
+    lonely, = rows('node', 'a', 'Lonely')
+    with Place(a=snapshot()) as place:
+        place.run('heap', 'slice', 'a', 'Lonely', '-o', 'b').is_like(0, '', '')
+        assert place.run('heap', 'node', 'b', 'Lonely', '-j').json == [lonely]
+        part = by_id(place.run('heap', 'dominators', 'b', 'Lonely', '-j').json)
+        assert part == whole, (part, whole)
+        assert place.run('heap', 'path', 'b', 'Lonely', '-j').json[-1]['edge'] == '.only'
+        nodes = place.run('heap', 'stats', 'b', '-j').json['nodes']
+        assert 3 < nodes < 100, nodes
+        place.run('heap', 'slice', 'a', 'Lonely', '-o', 'c.zst', '--depth', '1').is_like(0, '', '')
+        assert '.far' in [row['edge'] for row in place.run('heap', 'contain', 'c.zst', 'Lonely', '-j').json]
+        for wrong in ('0', 'x', '-1'):
+            place.run('heap', 'slice', 'a', 'Lonely', '-o', 'd', '--depth', wrong).is_like(2, '')
+        place.run('heap', 'slice', 'a', 'Nothing', '-o', 'd').is_like(2, '')
+        place.makes('b', 'c.zst')
+
+
 def test_what_is_no_snapshot_is_refused_with_its_place():
     ask('verify', 'a', a=snapshot()[:-100]).is_like(3, '', f'...a: strings: byte {len(snapshot()) - 100}: the file ends')
     ask('summary', 'a', a='').is_like(3, '', '...a: beginning: byte 0: ')

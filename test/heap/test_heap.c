@@ -8,8 +8,11 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <glovebox/heap_series.h>
+#include <glovebox/heap_write.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include <zstd.h>
 
 #define META                                                                                  \
@@ -277,6 +280,57 @@ ask_series(gbx_heap *heap)
     return ok;
 }
 
+/* Redacted and sliced; what comes of it is a snapshot like any other. */
+static bool
+write_all(gbx_heap *heap)
+{
+    static const uint8_t key[GBX_HEAP_KEY_BYTES] = { 1 };
+    gbx_heap_options options = GBX_HEAP_OPTIONS_INIT;
+    gbx_error error = GBX_ERROR_INIT;
+    int from = memfd_create("from", MFD_CLOEXEC), to = memfd_create("to", MFD_CLOEXEC);
+
+    cr_assert(from >= 0 && to >= 0);
+    cr_assert_eq(write(from, whole, sizeof whole - 1), sizeof whole - 1);
+    cr_assert_eq(lseek(from, 0, SEEK_SET), 0);
+    gbx_status status = gbx_heap_redact(from, to, key, &options, &error);
+    options.flags = GBX_HEAP_PACKED;
+    if (status == GBX_OK)
+        status = gbx_heap_slice(heap, 1, 0, to, &options, &error);
+    cr_assert(status == GBX_OK || status == GBX_ENOMEM, "%s", error.message);
+    (void)close(from);
+    (void)close(to);
+    return status == GBX_OK;
+}
+
+Test(heap, what_is_written_is_read_again_and_refused_as_any)
+{
+    gbx_heap *heap = opens(whole, sizeof whole - 1), *part = NULL;
+    gbx_error error = GBX_ERROR_INIT;
+    gbx_heap_totals totals;
+    gbx_heap_node node;
+    int to = memfd_create("to", MFD_CLOEXEC), broken = memfd_create("cut", MFD_CLOEXEC);
+
+    cr_assert(to >= 0 && broken >= 0);
+    cr_assert_eq(gbx_heap_slice(heap, 1, 0, to, NULL, &error), GBX_OK, "%s", error.message);
+    cr_assert_eq(lseek(to, 0, SEEK_SET), 0);
+    cr_assert_eq(gbx_heap_open_fd(to, NULL, &part, &error), GBX_OK, "%s", error.message);
+    cr_assert_eq(gbx_heap_get_totals(part, &totals), GBX_OK);
+    cr_assert_eq(totals.nodes, 3);
+    cr_assert_eq(gbx_heap_get_node(part, 1, &node), GBX_OK);
+    cr_assert_eq(node.retained, 24);
+    cr_assert_eq(node.line, 5);
+    gbx_heap_close(part);
+    cr_assert_eq(gbx_heap_slice(heap, 3, 0, to, NULL, &error), GBX_EINVAL);
+    cr_assert_eq(gbx_heap_slice(heap, 1, 0, -1, NULL, &error), GBX_ESYS);
+    cr_assert_eq(write(broken, whole, 100), 100);
+    cr_assert_eq(lseek(broken, 0, SEEK_SET), 0);
+    cr_assert_eq(gbx_heap_redact(broken, to, NULL, NULL, &error), GBX_EINVAL);
+    cr_assert_eq(gbx_heap_redact(-1, to, NULL, NULL, &error), GBX_ESYS);
+    (void)close(to);
+    (void)close(broken);
+    gbx_heap_close(heap);
+}
+
 /* All that is asked of a heap; false: one of it was out of memory. */
 static bool
 ask_all(gbx_heap *heap)
@@ -311,7 +365,7 @@ ask_all(gbx_heap *heap)
     if (ok && gbx_heap_large_strings(heap, 0, &large, &count) != GBX_OK)
         ok = false;
     free(large);
-    return ok && ask_series(heap);
+    return ok && ask_series(heap) && write_all(heap);
 }
 
 Test(heap, every_allocation_may_fail_and_nothing_leaks)
