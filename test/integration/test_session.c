@@ -554,9 +554,9 @@ CleanTest(session, bombs_are_answered_or_ignored)
     cr_assert_eq(
         number_of(at(answer(8, "Runtime.evaluate", params), "result.result.value")), 8);
     free(params);
-    size_t answers_to_7 = 0;
-    for (size_t i = 0; i < c.count; i++)
-        answers_to_7 += answers(c.messages[i], 7);
-    cr_assert_eq(answers_to_7, 3);
+    /* A command may be answered while another one's source still runs: in what order is open. */
+    c.taken = 0;
+    for (int i = 0; i < 3; i++)
+        (void)answer_to(&c, 7);
     done(&w);
 }
