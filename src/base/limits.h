@@ -403,6 +403,8 @@
 /* Bytes of a snapshot that are looked at at a time: with the numbers in them, they fit a core's own
  * cache. */
 #define HEAP_WINDOW_BYTES     (128 * 1024)
+/* Of strings yet to come; for more, addresses are set aside at once. */
+#define HEAP_RESERVE_BYTES    MIB
 /* Bytes between two calls of a progress callback: 1 to 4 ms. */
 #define HEAP_PROGRESS_BYTES   (8 * MIB)
 /* Nesting of what is skipped; trace_tree nests as deep as the JavaScript stack does, two levels a

@@ -1,8 +1,6 @@
 /* columns.c - rows of records into columns; and whether what they say can be. */
 #include "heap/load.h"
 
-#include <stdlib.h>
-
 static bool
 refuse(struct bad *bad, size_t at, const char *why)
 {
@@ -204,12 +202,39 @@ take_locations(struct load *l, const uint32_t *records, size_t count, struct bad
     return true;
 }
 
-static int
-compare_locations(const void *a, const void *b)
+/* By node. Of several of one node the last one counts, and stays. Marks the nodes that have one:
+ * how many are marked before a node is its location's place. */
+static bool
+sort_locations(struct gbx_heap *h)
 {
-    const struct location *x = a, *y = b;
+    size_t words = bit_words(h->node_count);
+    uint64_t *marked = memory_new(words, sizeof *marked);
+    uint32_t *before = memory_new(words, sizeof *before), count = 0;
+    struct location *sorted = memory_new(h->location_count, sizeof *sorted);
+    bool ok = marked != NULL && before != NULL && sorted != NULL;
 
-    return x->node < y->node ? -1 : x->node > y->node;
+    for (uint32_t i = 0; ok && i < h->location_count; i++)
+        bit_set(marked, h->locations[i].node);
+    for (size_t w = 0; ok && w < words; w++) {
+        before[w] = count;
+        count += (uint32_t)__builtin_popcountll(marked[w]);
+    }
+    for (uint32_t i = 0; ok && i < h->location_count; i++) {
+        uint32_t node = h->locations[i].node;
+        uint64_t lower = marked[node / 64] & ((UINT64_C(1) << node % 64) - 1);
+        sorted[before[node / 64] + (uint32_t)__builtin_popcountll(lower)] = h->locations[i];
+    }
+    memory_free(marked, words, sizeof *marked);
+    memory_free(before, words, sizeof *before);
+    if (!ok) {
+        memory_free(sorted, h->location_count, sizeof *sorted);
+        return false;
+    }
+    memory_free(h->locations, h->location_capacity, sizeof *h->locations);
+    h->locations = sorted;
+    h->location_capacity = h->location_count;
+    h->location_count = count;
+    return true;
 }
 
 bool
@@ -221,11 +246,9 @@ load_locations(struct load *l)
         return reader_skip(l->r);
     if (!load_row(l, h->location_layout.fields, -1, take_locations))
         return false;
-    bool sorted = true;
-    for (uint32_t i = 1; i < h->location_count && sorted; i++)
-        sorted = h->locations[i - 1].node < h->locations[i].node;
-    if (!sorted)
-        qsort(h->locations, h->location_count, sizeof *h->locations, compare_locations);
+    for (uint32_t i = 1; i < h->location_count; i++)
+        if (h->locations[i - 1].node >= h->locations[i].node)
+            return sort_locations(h) || reader_no_memory(l->r);
     return true;
 }
 

@@ -105,8 +105,8 @@ heap_attribute_contexts(struct gbx_heap *h)
     h->context = memory_new(n, sizeof *h->context);
     s.contexts = memory_new(bit_words(n), sizeof *s.contexts);
     s.fixed = memory_new(bit_words(n), sizeof *s.fixed);
-    s.of_map = memory_new(n, sizeof *s.of_map);
-    s.stack = memory_new((size_t)n * 2 + 1, sizeof *s.stack);
+    s.of_map = memory_new_sparse(n, sizeof *s.of_map);
+    s.stack = memory_new_sparse((size_t)n * 2 + 1, sizeof *s.stack);
     bool ok = h->context != NULL && s.contexts != NULL && s.fixed != NULL && s.of_map != NULL &&
               s.stack != NULL;
     if (ok) {

@@ -73,9 +73,8 @@ follows(struct walk *w, uint32_t from, uint32_t edge)
         return false;
     if (name == w->descriptors && h->node_type[from] == NODE_ARRAY)
         return follows_descriptor(h, edge);
-    if (type == EDGE_INTERNAL && h->pairs.pair[h->edge_name[edge]] != 0)
-        return follows_pair(w, h->pairs.pair[h->edge_name[edge]]);
-    return true;
+    uint32_t pair = heap_pair_of(h, edge);
+    return pair == 0 || follows_pair(w, pair);
 }
 
 static void

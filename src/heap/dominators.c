@@ -8,8 +8,9 @@
 
 struct graph {
     const struct gbx_heap *h;
-    uint64_t *essential; /* bits by edge */
-    uint64_t *entered;   /* bits by node: an essential edge comes in */
+    struct scratch *scratch; /* of all that follows */
+    uint64_t *essential;     /* bits by edge */
+    uint64_t *entered;       /* bits by node: an essential edge comes in */
     /* By number, from 1. */
     uint32_t *node, *parent;
     uint32_t count;
@@ -25,18 +26,37 @@ numbers_of(const struct graph *g)
     return (size_t)g->h->node_count + 3;
 }
 
+static inline bool
+is_essential(const struct gbx_heap *h, uint32_t from, uint32_t edge)
+{
+    uint8_t type = h->edge_type[edge];
+    uint32_t to = h->edge_to[edge];
+
+    if (type == EDGE_WEAK || to == from)
+        return false;
+    /* Key and table keep a WeakMap's value together: the key's edge is the one that counts. */
+    if (heap_pair_of(h, edge) != 0 && h->pairs.table[h->edge_name[edge]] == h->node_id[from])
+        return false;
+    if (from == 0)
+        return true;
+    /* What the debugger holds as well is still the page's. */
+    return type != EDGE_SHORTCUT &&
+           (bit_get(h->page_owned, from) || !bit_get(h->page_owned, to));
+}
+
 static bool
 mark_essential(struct graph *g)
 {
     const struct gbx_heap *h = g->h;
 
-    g->essential = memory_new(bit_words(h->edge_count), sizeof *g->essential);
-    g->entered = memory_new(bit_words(h->node_count), sizeof *g->entered);
+    g->essential =
+        scratch_take_zeroed(g->scratch, bit_words(h->edge_count), sizeof *g->essential);
+    g->entered = scratch_take_zeroed(g->scratch, bit_words(h->node_count), sizeof *g->entered);
     if (g->essential == NULL || g->entered == NULL)
         return false;
     for (uint32_t v = 0; v < h->node_count; v++)
         for (uint32_t e = h->first_edge[v], end = h->first_edge[v + 1]; e < end; e++)
-            if (heap_is_essential(h, v, e)) {
+            if (is_essential(h, v, e)) {
                 bit_set(g->essential, e);
                 bit_set(g->entered, h->edge_to[e]);
             }
@@ -81,16 +101,16 @@ static bool
 number_nodes(struct graph *g)
 {
     uint32_t n = g->h->node_count;
-    uint32_t *next = memory_new(numbers_of(g), sizeof *next);
+    uint32_t *next = scratch_take(g->scratch, numbers_of(g), sizeof *next);
 
-    g->number = memory_new(n, sizeof *g->number);
-    g->node = memory_new(numbers_of(g), sizeof *g->node);
-    g->parent = memory_new(numbers_of(g), sizeof *g->parent);
+    g->number = scratch_take_zeroed(g->scratch, n, sizeof *g->number);
+    g->node = scratch_take(g->scratch, numbers_of(g), sizeof *g->node);
+    g->parent = scratch_take(g->scratch, numbers_of(g), sizeof *g->parent);
     bool ok = next != NULL && g->number != NULL && g->node != NULL && g->parent != NULL;
     for (uint32_t v = 0; ok && v < n; v++)
         if (v == 0 || (!bit_get(g->entered, v) && g->number[v] == 0))
             walk_from(g, v, next);
-    memory_free(next, numbers_of(g), sizeof *next);
+    scratch_give(g->scratch, next);
     return ok;
 }
 
@@ -116,12 +136,13 @@ prefetch_targets(const struct graph *g, uint32_t i)
 
 /* The edges in the order of their sources' numbers, as numbers of targets; counts them by target.
  * Edges of the tree are left out: a parent is where each semidominator begins. */
-static uint32_t
+static void
 list_targets(struct graph *g, uint32_t *targets, uint32_t *end_of)
 {
     const struct gbx_heap *h = g->h;
     uint32_t m = 0;
 
+    end_of[0] = 0;
     for (uint32_t i = 1; i <= g->count; i++) {
         uint32_t v = g->node[i];
         prefetch_targets(g, i);
@@ -136,21 +157,20 @@ list_targets(struct graph *g, uint32_t *targets, uint32_t *end_of)
         }
         end_of[i] = m;
     }
-    return m;
 }
 
 static bool
 list_sources(struct graph *g)
 {
     uint32_t edges = g->h->edge_count;
-    uint32_t *targets = memory_new((size_t)edges + 1, sizeof *targets);
-    uint32_t *end_of = memory_new(numbers_of(g), sizeof *end_of);
+    uint32_t *targets = scratch_take(g->scratch, (size_t)edges + 1, sizeof *targets);
+    uint32_t *end_of = scratch_take(g->scratch, numbers_of(g), sizeof *end_of);
 
-    g->first_from = memory_new(numbers_of(g), sizeof *g->first_from);
-    g->from = memory_new((size_t)edges + 1, sizeof *g->from);
+    g->first_from = scratch_take_zeroed(g->scratch, numbers_of(g), sizeof *g->first_from);
+    g->from = scratch_take(g->scratch, (size_t)edges + 1, sizeof *g->from);
     bool ok = targets != NULL && end_of != NULL && g->first_from != NULL && g->from != NULL;
     if (ok) {
-        (void)list_targets(g, targets, end_of);
+        list_targets(g, targets, end_of);
         uint32_t sum = 0;
         for (uint32_t i = 0; i <= g->count + 1; i++) {
             uint32_t own = g->first_from[i];
@@ -164,8 +184,8 @@ list_sources(struct graph *g)
         memmove(g->first_from + 1, g->first_from, (size_t)(g->count + 1) * sizeof sum);
         g->first_from[0] = 0;
     }
-    memory_free(targets, (size_t)edges + 1, sizeof *targets);
-    memory_free(end_of, numbers_of(g), sizeof *end_of);
+    scratch_give(g->scratch, targets);
+    scratch_give(g->scratch, end_of);
     return ok;
 }
 
@@ -216,75 +236,58 @@ find_semidominators(struct graph *g, uint32_t *dominator, uint32_t *path)
     }
 }
 
-static bool
-find_dominators(struct graph *g, struct gbx_heap *h)
+bool
+heap_find_dominators(struct gbx_heap *h, struct dominators *d)
 {
-    /* The targets' and sources' lists come first: what they need is given back by then. */
-    if (!mark_essential(g) || !number_nodes(g) || !list_sources(g))
+    struct graph g = { .h = h, .scratch = &d->scratch };
+    struct scratch *scratch = g.scratch;
+
+    if (!mark_essential(&g) || !number_nodes(&g) || !list_sources(&g))
         return false;
-    memory_free(g->essential, bit_words(h->edge_count), sizeof *g->essential);
-    g->essential = NULL;
-    g->semi = memory_new(numbers_of(g), sizeof *g->semi);
-    g->label = memory_new(numbers_of(g), sizeof *g->label);
-    h->walked_dominator = memory_new(numbers_of(g), sizeof *h->walked_dominator);
-    if (g->semi == NULL || g->label == NULL || h->walked_dominator == NULL)
+    /* Two in one block, the one that held the targets. */
+    g.semi = scratch_take(scratch, numbers_of(&g), 2 * sizeof *g.semi);
+    d->dominator = scratch_take(scratch, numbers_of(&g), sizeof *d->dominator);
+    if (g.semi == NULL || d->dominator == NULL)
         return false;
+    g.label = g.semi + numbers_of(&g);
     /* `number` is done with; a path is never longer than the nodes are many. */
-    find_semidominators(g, h->walked_dominator, g->number);
-    h->walked = g->node;
-    h->walked_count = g->count;
-    g->node = NULL;
+    find_semidominators(&g, d->dominator, g.number);
+    d->node = g.node;
+    d->count = g.count;
+    void *done[] = { g.essential, g.entered, g.parent, g.number, g.first_from, g.from, g.semi };
+    for (size_t i = 0; i < sizeof done / sizeof *done; i++)
+        scratch_give(scratch, done[i]);
+    memory_free(h->page_owned, bit_words(h->node_count), sizeof *h->page_owned);
+    h->page_owned = NULL;
     return true;
 }
 
 bool
-heap_find_dominators(struct gbx_heap *h)
+heap_sum_retained(struct gbx_heap *h, struct dominators *d)
 {
-    struct graph g = { .h = h };
-    size_t n = numbers_of(&g);
-    bool ok = find_dominators(&g, h);
+    uint32_t n = h->node_count;
+    const uint32_t *node = d->node, *dominator = d->dominator;
+    uint64_t *by_number = scratch_take(&d->scratch, (size_t)d->count + 1, sizeof *by_number);
+    uint64_t *retained = scratch_take(&d->scratch, n, sizeof *retained);
+    uint32_t *of = scratch_take_zeroed(&d->scratch, n, sizeof *of);
+    uint64_t all = 0;
 
-    memory_free(g.essential, bit_words(h->edge_count), sizeof *g.essential);
-    memory_free(g.entered, bit_words(h->node_count), sizeof *g.entered);
-    memory_free(g.number, h->node_count, sizeof *g.number);
-    memory_free(g.node, n, sizeof *g.node);
-    memory_free(g.parent, n, sizeof *g.parent);
-    memory_free(g.first_from, n, sizeof *g.first_from);
-    memory_free(g.from, (size_t)h->edge_count + 1, sizeof *g.from);
-    memory_free(g.semi, n, sizeof *g.semi);
-    memory_free(g.label, n, sizeof *g.label);
-    memory_free(h->page_owned, bit_words(h->node_count), sizeof *h->page_owned);
-    h->page_owned = NULL;
-    return ok;
-}
-
-bool
-heap_sum_retained(struct gbx_heap *h)
-{
-    size_t numbers = (size_t)h->node_count + 3;
-    uint32_t *node = h->walked, *dominator = h->walked_dominator;
-    uint64_t *by_number = memory_new(numbers, sizeof *by_number);
-
-    h->retained = memory_new(h->node_count, sizeof *h->retained);
-    h->dominator = memory_new(h->node_count, sizeof *h->dominator);
-    bool ok = by_number != NULL && h->retained != NULL && h->dominator != NULL;
-    if (ok) {
-        uint64_t all = 0;
-        for (uint32_t v = 0; v < h->node_count; v++)
-            all += h->retained[v] = h->shallow[v]; /* what no walk reaches keeps itself */
-        for (uint32_t i = 1; i <= h->walked_count; i++)
-            by_number[i] = h->shallow[node[i]];
-        for (uint32_t i = h->walked_count; i >= 2; i--)
-            by_number[dominator[i]] += by_number[i];
-        for (uint32_t i = 2; i <= h->walked_count; i++) {
-            h->retained[node[i]] = by_number[i];
-            h->dominator[node[i]] = node[dominator[i]];
-        }
-        h->retained[0] = all;
+    if (by_number == NULL || retained == NULL || of == NULL)
+        return false;
+    for (uint32_t v = 0; v < n; v++)
+        all += retained[v] = h->shallow[v]; /* what no walk reaches keeps itself */
+    for (uint32_t i = 1; i <= d->count; i++)
+        by_number[i] = h->shallow[node[i]];
+    for (uint32_t i = d->count; i >= 2; i--)
+        by_number[dominator[i]] += by_number[i];
+    for (uint32_t i = 2; i <= d->count; i++) {
+        retained[node[i]] = by_number[i];
+        of[node[i]] = node[dominator[i]];
     }
-    memory_free(by_number, numbers, sizeof *by_number);
-    memory_free(h->walked, numbers, sizeof *h->walked);
-    memory_free(h->walked_dominator, numbers, sizeof *h->walked_dominator);
-    h->walked = h->walked_dominator = NULL;
-    return ok;
+    retained[0] = all;
+    scratch_keep(&d->scratch, retained, n, sizeof *retained);
+    scratch_keep(&d->scratch, of, n, sizeof *of);
+    h->retained = retained;
+    h->dominator = of;
+    return true;
 }

@@ -1,4 +1,4 @@
-/* flags.c - which nodes belong to the page, and which edges count for dominators. */
+/* flags.c - which nodes belong to the page. */
 #include "heap/heap.h"
 
 bool
@@ -76,25 +76,4 @@ heap_mark_page_owned(struct gbx_heap *h)
     }
     memory_free(stack, h->node_count, sizeof *stack);
     return true;
-}
-
-bool
-heap_is_essential(const struct gbx_heap *h, uint32_t from, uint32_t edge)
-{
-    uint8_t type = h->edge_type[edge];
-    uint32_t to = h->edge_to[edge];
-
-    if (type == EDGE_WEAK || to == from)
-        return false;
-    /* Key and table keep a WeakMap's value together: the key's edge is the one that counts. */
-    if (type == EDGE_INTERNAL) {
-        uint32_t name = h->edge_name[edge];
-        if (h->pairs.pair[name] != 0 && h->pairs.table[name] == h->node_id[from])
-            return false;
-    }
-    if (from == 0)
-        return true;
-    /* What the debugger holds as well is still the page's. */
-    return type != EDGE_SHORTCUT &&
-           (bit_get(h->page_owned, from) || !bit_get(h->page_owned, to));
 }

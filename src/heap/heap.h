@@ -88,8 +88,9 @@ struct location {
 
 /* The names of WeakMap edges, which tell of the other half of a pair. */
 struct weak_pairs {
-    uint32_t *pair; /* of a string: the number of its pair, from 1; 0: it names none */
-    uint64_t *table;
+    uint64_t *named; /* bits by string: it names one; of the others, nothing is looked at */
+    uint32_t *pair;  /* of a string: the number of its pair, from 1 */
+    uint64_t *table; /* and the id of the table */
     uint32_t count;
     uint32_t strings;
 };
@@ -139,10 +140,6 @@ struct gbx_heap {
 
     struct weak_pairs pairs;
     uint64_t *page_owned; /* bits by node; until dominators are known */
-    /* Of the nodes that the root reaches, by their number in a depth-first walk, from 1: the node,
-     * and the number of its dominator. Until retained sizes are known. */
-    uint32_t *walked, *walked_dominator;
-    uint32_t walked_count;
     int32_t *distance;
     uint32_t *dominator;
     uint64_t *retained;
@@ -181,13 +178,22 @@ struct pair_name {
 };
 bool heap_parse_pair(struct span name, struct pair_name *out);
 bool heap_find_pairs(struct gbx_heap *h);
+/* The number of the pair that the edge belongs to; 0: to none. */
+static inline uint32_t
+heap_pair_of(const struct gbx_heap *h, uint32_t edge)
+{
+    uint32_t name = h->edge_name[edge];
+
+    return h->edge_type[edge] == EDGE_INTERNAL && bit_get(h->pairs.named, name)
+               ? h->pairs.pair[name]
+               : 0;
+}
 /* detached.c: renames nodes. */
 bool heap_spread_detachedness(struct gbx_heap *h);
 /* flags.c: the beginnings, which strings tell; then what they reach, which needs none, since others
  * are added to the strings meanwhile. */
 bool heap_begin_page_owned(struct gbx_heap *h);
 bool heap_mark_page_owned(struct gbx_heap *h);
-bool heap_is_essential(const struct gbx_heap *h, uint32_t from, uint32_t edge);
 bool heap_has_user_roots(const struct gbx_heap *h);
 bool heap_is_user_root(const struct gbx_heap *h, uint32_t node);
 /* shallow.c */
@@ -195,8 +201,17 @@ bool heap_move_shallow(struct gbx_heap *h);
 /* distance.c */
 bool heap_measure_distances(struct gbx_heap *h);
 /* dominators.c */
-bool heap_find_dominators(struct gbx_heap *h);
-bool heap_sum_retained(struct gbx_heap *h);
+/* Of the nodes that the root reaches, by their number in a depth-first walk, from 1: the node,
+ * and the number of its dominator. Begins as all zero; scratch_done() when retained sizes are
+ * known, or the way there failed. */
+struct dominators {
+    uint32_t *node, *dominator; /* of `scratch` */
+    uint32_t count;
+    struct scratch scratch;
+};
+bool heap_find_dominators(struct gbx_heap *h, struct dominators *d);
+/* Needs the sizes of heap_move_shallow(). */
+bool heap_sum_retained(struct gbx_heap *h, struct dominators *d);
 /* classes.c */
 bool heap_name_classes(struct gbx_heap *h);
 /* shapes.c */

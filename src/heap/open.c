@@ -42,11 +42,10 @@ gbx_heap_close(gbx_heap *h)
     memory_free(h->edge_name, e, sizeof *h->edge_name);
     memory_free(h->edge_to, e, sizeof *h->edge_to);
     memory_free(h->locations, h->location_capacity, sizeof *h->locations);
+    memory_free(h->pairs.named, bit_words(h->pairs.strings), sizeof *h->pairs.named);
     memory_free(h->pairs.pair, h->pairs.strings, sizeof *h->pairs.pair);
     memory_free(h->pairs.table, h->pairs.strings, sizeof *h->pairs.table);
     memory_free(h->page_owned, bit_words(n), sizeof *h->page_owned);
-    memory_free(h->walked, (size_t)n + 3, sizeof *h->walked);
-    memory_free(h->walked_dominator, (size_t)n + 3, sizeof *h->walked_dominator);
     memory_free(h->distance, n, sizeof *h->distance);
     memory_free(h->dominator, n, sizeof *h->dominator);
     memory_free(h->retained, n, sizeof *h->retained);
@@ -58,45 +57,91 @@ gbx_heap_close(gbx_heap *h)
     free(h);
 }
 
-/* What does not need the other half: sizes, distances, names. */
-static bool
-compute_names(struct gbx_heap *h)
-{
-    return heap_move_shallow(h) && heap_measure_distances(h) && heap_name_classes(h) &&
-           heap_find_shapes(h) && heap_attribute_contexts(h);
-}
-
+/* One thread finds what keeps what alive, and another what things are called and how far away they
+ * are, which takes as long. First each makes what both need; the pairs and marks of the one read
+ * strings, and the other then adds some. */
 struct half {
     struct gbx_heap *heap;
-    bool ok;
+    bool (*begin)(struct gbx_heap *h);
+    bool (*end)(struct gbx_heap *h);
+    bool begun, ended;
 };
 
-static void *
-run_names(void *data)
-{
-    struct half *half = data;
+struct halves {
+    struct half retained, named;
+    pthread_barrier_t begun;
+};
 
-    half->ok = compute_names(half->heap);
+static bool
+begin_retained(struct gbx_heap *h)
+{
+    return heap_find_pairs(h) && heap_begin_page_owned(h);
+}
+
+static bool
+end_retained(struct gbx_heap *h)
+{
+    struct dominators dominators = { 0 };
+    bool ok = heap_mark_page_owned(h) && heap_find_dominators(h, &dominators) &&
+              heap_sum_retained(h, &dominators);
+
+    scratch_done(&dominators.scratch);
+    return ok;
+}
+
+static bool
+end_named(struct gbx_heap *h)
+{
+    return heap_measure_distances(h) && heap_name_classes(h) && heap_find_shapes(h) &&
+           heap_attribute_contexts(h);
+}
+
+static void
+run_half(struct halves *halves, struct half *half)
+{
+    half->begun = half->begin(half->heap);
+    (void)pthread_barrier_wait(&halves->begun);
+    half->ended = halves->retained.begun && halves->named.begun && half->end(half->heap);
+}
+
+static void *
+run_named(void *data)
+{
+    struct halves *halves = data;
+
+    run_half(halves, &halves->named);
     return NULL;
+}
+
+/* False: no thread could be had, and nothing was done. */
+static bool
+compute_in_halves(struct gbx_heap *h, bool *out_ok)
+{
+    struct halves halves = { .retained = { h, begin_retained, end_retained, false, false },
+        .named = { h, heap_move_shallow, end_named, false, false } };
+    pthread_t thread;
+
+    if (pthread_barrier_init(&halves.begun, NULL, 2) != 0)
+        return false;
+    bool started = pthread_create(&thread, NULL, run_named, &halves) == 0;
+    if (started) {
+        run_half(&halves, &halves.retained);
+        (void)pthread_join(thread, NULL);
+        *out_ok = halves.retained.ended && halves.named.ended;
+    }
+    (void)pthread_barrier_destroy(&halves.begun);
+    return started;
 }
 
 static bool
 compute(struct gbx_heap *h, const gbx_heap_options *options)
 {
-    struct half half = { h, false };
-    pthread_t thread;
+    bool ok = heap_spread_detachedness(h);
 
-    if (!heap_spread_detachedness(h) || !heap_find_pairs(h) || !heap_begin_page_owned(h))
-        return false;
-    bool second = (options->flags & GBX_HEAP_ONE_THREAD) == 0 &&
-                  h->node_count >= HEAP_THREAD_NODES &&
-                  pthread_create(&thread, NULL, run_names, &half) == 0;
-    bool ok = heap_mark_page_owned(h) && heap_find_dominators(h);
-    if (second)
-        (void)pthread_join(thread, NULL);
-    else if (ok)
-        half.ok = compute_names(h);
-    return ok && half.ok && heap_sum_retained(h);
+    if (ok && (options->flags & GBX_HEAP_ONE_THREAD) == 0 &&
+        h->node_count >= HEAP_THREAD_NODES && compute_in_halves(h, &ok))
+        return ok;
+    return ok && begin_retained(h) && heap_move_shallow(h) && end_retained(h) && end_named(h);
 }
 
 /* Takes the source over. */

@@ -44,12 +44,11 @@ before_id(const uint8_t *begin, const uint8_t *end)
 static bool
 has_line_terminator(struct span s)
 {
-    for (size_t i = 0; i < s.len; i++)
-        if (s.p[i] == '\n' || s.p[i] == '\r' ||
-            (i + 2 < s.len && s.p[i] == 0xE2 && s.p[i + 1] == 0x80 &&
-                (s.p[i + 2] & 0xFE) == 0xA8))
-            return true;
-    return false;
+    static const char separator[] = "\xE2\x80\xA8", paragraph[] = "\xE2\x80\xA9";
+
+    return memchr(s.p, '\n', s.len) != NULL || memchr(s.p, '\r', s.len) != NULL ||
+           (memchr(s.p, 0xE2, s.len) != NULL && (memmem(s.p, s.len, separator, 3) != NULL ||
+                                                    memmem(s.p, s.len, paragraph, 3) != NULL));
 }
 
 /* The first ") -> value (" in it that comes behind an id; NULL: there is none. */
@@ -139,33 +138,27 @@ bool
 heap_find_pairs(struct gbx_heap *h)
 {
     struct weak_pairs *pairs = &h->pairs;
+    const struct strings *strings = &h->strings;
     struct known known = { NULL, 64 };
-    uint32_t candidates = 0;
 
-    pairs->strings = h->strings.count;
-    pairs->pair = memory_new(pairs->strings, sizeof *pairs->pair);
-    pairs->table = memory_new(pairs->strings, sizeof *pairs->table);
-    if (pairs->pair == NULL || pairs->table == NULL)
-        return false;
-    for (uint32_t i = 0; i < pairs->strings; i++) {
-        struct span s = heap_string(h, i);
-        candidates += s.len > 0 && (uint32_t)s.p[0] - '0' < 10 && s.p[s.len - 1] == ')';
-    }
-    while (known.size < (size_t)candidates * 2)
+    pairs->strings = strings->count;
+    pairs->named = memory_new(bit_words(pairs->strings), sizeof *pairs->named);
+    pairs->pair = memory_new_sparse(pairs->strings, sizeof *pairs->pair);
+    pairs->table = memory_new_sparse(pairs->strings, sizeof *pairs->table);
+    while (known.size < (size_t)strings->paired_count * 2)
         known.size *= 2;
     known.slots = memory_new(known.size, sizeof *known.slots);
-    if (known.slots == NULL)
-        return false;
-    for (uint32_t i = 0; i < pairs->strings; i++) {
-        struct span s = heap_string(h, i);
+    bool ok = pairs->named != NULL && pairs->pair != NULL && pairs->table != NULL &&
+              known.slots != NULL;
+    for (uint32_t k = 0; ok && k < strings->paired_count; k++) {
+        uint32_t string = strings->paired[k];
         struct pair_name name;
-        if (s.len == 0 || (uint32_t)s.p[0] - '0' >= 10 || s.p[s.len - 1] != ')')
+        if (!heap_parse_pair(heap_string(h, string), &name))
             continue;
-        if (!heap_parse_pair(s, &name))
-            continue;
-        pairs->table[i] = name.table;
-        pairs->pair[i] = pair_number(h, &known, i, name.shared);
+        bit_set(pairs->named, string);
+        pairs->table[string] = name.table;
+        pairs->pair[string] = pair_number(h, &known, string, name.shared);
     }
     memory_free(known.slots, known.size, sizeof *known.slots);
-    return true;
+    return ok;
 }

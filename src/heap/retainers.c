@@ -1,5 +1,6 @@
 /* retainers.c - the graph against its direction: made when first asked for. */
 #include "heap/heap.h"
+#include "heap/order.h"
 
 #include <stdlib.h>
 
@@ -71,30 +72,26 @@ heap_need_children(struct gbx_heap *h)
     return true;
 }
 
-static int
-compare_ids(const void *a, const void *b, void *data)
-{
-    const struct gbx_heap *h = data;
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-    if (h->node_id[x] != h->node_id[y])
-        return h->node_id[x] < h->node_id[y] ? -1 : 1;
-    return x < y ? -1 : x > y;
-}
-
 bool
 heap_need_ids(struct gbx_heap *h)
 {
+    uint32_t n = h->node_count;
+
     if (h->by_id != NULL)
         return true;
-    uint32_t *by_id = memory_new(h->node_count, sizeof *by_id);
-    if (by_id == NULL)
-        return false;
-    for (uint32_t v = 0; v < h->node_count; v++)
-        by_id[v] = v;
-    qsort_r(by_id, h->node_count, sizeof *by_id, compare_ids, h);
-    h->by_id = by_id;
-    return true;
+    struct ordered *order = memory_new(n, sizeof *order);
+    uint32_t *by_id = memory_new(n, sizeof *by_id);
+    for (uint32_t v = 0; order != NULL && v < n; v++)
+        order[v] = (struct ordered){ h->node_id[v], v };
+    bool ok = order != NULL && by_id != NULL && order_by_key(order, n);
+    for (uint32_t i = 0; ok && i < n; i++)
+        by_id[i] = order[i].at;
+    memory_free(order, n, sizeof *order);
+    if (ok)
+        h->by_id = by_id;
+    else
+        memory_free(by_id, n, sizeof *by_id);
+    return ok;
 }
 
 void

@@ -55,7 +55,7 @@ heap_move_shallow(struct gbx_heap *h)
     if (!heap_has_user_roots(h)) /* internals are exposed, and wanted as they are */
         return true;
     s.owner = memory_new(n, sizeof *s.owner);
-    s.stack = memory_new((size_t)n * 2, sizeof *s.stack);
+    s.stack = memory_new_sparse((size_t)n * 2, sizeof *s.stack);
     s.ownable = memory_new(bit_words(n), sizeof *s.ownable);
     bool ok = s.owner != NULL && s.stack != NULL && s.ownable != NULL;
     for (uint32_t v = 0; ok && v < n; v++) {

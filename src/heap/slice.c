@@ -73,7 +73,7 @@ take_pairs(struct slice *s)
         uint32_t v = s->nodes[at];
         for (uint32_t i = h->first_retainer[v]; i < h->first_retainer[v + 1]; i++) {
             uint32_t e = h->retainer[i];
-            if (h->edge_type[e] == EDGE_INTERNAL && h->pairs.pair[h->edge_name[e]] != 0)
+            if (heap_pair_of(h, e) != 0)
                 take_above(s, h->edge_from[e]);
         }
     }

@@ -8,6 +8,7 @@ strings_done(struct strings *s)
 {
     memory_free(s->text, s->text_capacity, 1);
     memory_free(s->begin, s->capacity, sizeof *s->begin);
+    memory_free(s->paired, s->paired_capacity, sizeof *s->paired);
     *s = (struct strings){ 0 };
 }
 
@@ -247,9 +248,50 @@ read_string(struct strings *s, struct reader *r)
     }
 }
 
+/* Keeps the number of the last string if it begins with a digit and ends with ")". */
+static bool
+pick_paired(struct strings *s)
+{
+    struct span last = strings_get(s, s->count - 1);
+
+    if (last.len == 0 || (uint32_t)last.p[0] - '0' >= 10 || last.p[last.len - 1] != ')')
+        return true;
+    if (s->paired_count == s->paired_capacity) {
+        uint32_t capacity = s->paired_capacity == 0 ? 1024 : s->paired_capacity * 2;
+        uint32_t *more = memory_resize(s->paired, s->paired_capacity, capacity, sizeof *more);
+        if (more == NULL)
+            return false;
+        s->paired = more;
+        s->paired_capacity = capacity;
+    }
+    s->paired[s->paired_count++] = s->count - 1;
+    return true;
+}
+
+/* Room for all that the file can still have, if that is known: addresses, of which none is touched
+ * in vain. Columns that grow are moved, and lose their large pages. */
+static void
+reserve(struct strings *s, const struct reader *r)
+{
+    uint64_t at = reader_offset(r, r->p), total = r->source->total_bytes;
+    uint64_t left = total > at ? total - at : 0;
+
+    if (left > HEAP_TEXT_MAX)
+        left = HEAP_TEXT_MAX;
+    if (left < HEAP_RESERVE_BYTES)
+        return;
+    s->text = memory_new(left, 1);
+    s->text_capacity = s->text == NULL ? 0 : left;
+    /* The shortest string is two quotes and a comma. */
+    uint32_t count = (uint32_t)(left / 3) + 1;
+    s->begin = memory_new(count, sizeof *s->begin);
+    s->capacity = s->begin == NULL ? 0 : count;
+}
+
 bool
 strings_read(struct strings *s, struct reader *r)
 {
+    reserve(s, r);
     if (!room_for_string(s))
         return reader_no_memory(r);
     s->begin[0] = 0;
@@ -263,6 +305,8 @@ strings_read(struct strings *s, struct reader *r)
         if (!room_for_string(s))
             return reader_fail(r, r->p, "too many strings");
         s->begin[++s->count] = (uint32_t)s->text_len;
+        if (!pick_paired(s))
+            return reader_no_memory(r);
     } while (reader_accept(r, ','));
     return reader_expect(r, ']');
 }

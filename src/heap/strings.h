@@ -18,6 +18,10 @@ struct strings {
     size_t text_len, text_capacity;
     uint32_t *begin; /* count + 1 of them */
     uint32_t count, capacity;
+    /* Of those that were read: which may name an edge of a WeakMap, as pairs.c has them. Picked
+     * out here, while the text is in a core's cache. */
+    uint32_t *paired;
+    uint32_t paired_count, paired_capacity;
 };
 
 #define NO_STRING UINT32_MAX

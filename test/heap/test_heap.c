@@ -244,6 +244,18 @@ give_up(const char *section, uint64_t done, uint64_t total, void *data)
     return done >= total / 2;
 }
 
+Test(heap, of_two_locations_of_a_node_the_later_one_counts)
+{
+    static const char text[] =
+        HEADER NODES EDGES "\"locations\":[10,1,1,1,5,2,2,2,10,3,3,3,5,4,4,4]," STRINGS;
+    gbx_heap *heap = opens(text, sizeof text - 1);
+
+    cr_assert_eq(heap->location_count, 2);
+    cr_assert(heap->locations[0].node == 1 && heap->locations[0].script == 4);
+    cr_assert(heap->locations[1].node == 2 && heap->locations[1].script == 3);
+    gbx_heap_close(heap);
+}
+
 Test(heap, progress_may_give_up)
 {
     gbx_heap_options options = GBX_HEAP_OPTIONS_INIT;
