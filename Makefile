@@ -33,12 +33,13 @@ test: ## all tests, built by gcc and clang and with sanitizers; the last line co
 	@$(ASAN_TEST) || :
 	@tools/summary build build-asan
 
-e2e: ## Debian's Chromium: its DevTools on a cell, and the page of heap report; pictures are build/*.png
+e2e: ## Debian's Chromium: its DevTools on a cell, the page of heap report (pictures are build/*.png); heaps of other makers
 	@tools/setup e2e
 	@tools/configure build
-	@$(NINJA) -C build program test/devtools/devtools_host
+	@$(NINJA) -C build program test/devtools/devtools_host test/heap/heap_dump
 	@build/libexec/glovebox/engine/bin/node test/devtools/chromium.mjs build/test/devtools/devtools_host build/devtools.png
 	@build/libexec/glovebox/engine/bin/node test/devtools/report.mjs build/glovebox build/report-light.png build/report-dark.png
+	@build/libexec/glovebox/engine/bin/node --max-old-space-size=4096 test/heap/makers.mjs build/test/heap/heap_dump build/glovebox
 
 attacks: ## only what guests try on us, with what is too slow for make test
 	@tools/setup test

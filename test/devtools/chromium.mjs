@@ -5,47 +5,26 @@
  *
  * DevTools is driven through its own modules and its own buttons; nothing here speaks to the server.
  */
-import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import assert from 'node:assert';
+import { browse, CDP, lacking, sleep, until } from './browser.mjs';
 
 const [host, picture] = process.argv.slice(2);
-const chromium = ['chromium', 'chromium-browser', 'google-chrome'].find(name => spawnSync(name, ['--version']).status === 0);
-if (!chromium || !existsSync(path.join(import.meta.dirname, 'node_modules', 'chrome-remote-interface'))) {
-    console.log(`1..0 # SKIP ${chromium ? 'chrome-remote-interface' : 'chromium'} is not installed`);
+if (lacking) {
+    console.log(`1..0 # SKIP ${lacking} is not installed`);
     process.exit(0);
 }
-const { default: CDP } = await import('./node_modules/chrome-remote-interface/index.js');
 const directory = mkdtempSync(path.join(tmpdir(), 'glovebox-chromium-'));
-const children = [];
-const sleep = ms => new Promise(resolve => setTimeout(resolve, ms));
+let guest = null, browser = null;
 
 function start(program, ...words) {
-    const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'ignore'], detached: true });
-    children.push(child);
+    const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'ignore'] });
     child.ended = new Promise(resolve => child.on('close', resolve));
+    process.on('exit', () => child.kill('SIGKILL'));
     return child;
-}
-
-function end() {
-    for (const child of children) {
-        try {
-            process.kill(-child.pid, 'SIGKILL');
-        } catch {} // it has ended
-    }
-}
-for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'])
-    process.on(name, () => { end(); process.exit(1); });
-
-async function until(what, condition) {
-    for (const end = Date.now() + 120000; Date.now() < end; await sleep(100)) {
-        const value = await condition();
-        if (value)
-            return value;
-    }
-    throw new Error(`never: ${what}`);
 }
 
 const SOURCE = `function add(x, y) {
@@ -59,14 +38,12 @@ add(1, 41);
 
 async function run() {
     /* Its browser serves the DevTools that it comes with. */
-    start(chromium, '--headless=new', '--no-sandbox', '--disable-gpu', '--no-first-run', '--window-size=1400,900',
-        '--remote-debugging-port=0', `--user-data-dir=${directory}/profile`, 'about:blank');
-    const note = `${directory}/profile/DevToolsActivePort`;
-    const port = await until('chromium listens', () => existsSync(note) && Number(readFileSync(note, 'utf8').split('\n')[0]));
+    browser = await browse(directory, '--window-size=1400,900');
+    const { port } = browser;
     const origin = `http://127.0.0.1:${port}`;
 
     writeFileSync(`${directory}/program.js`, SOURCE);
-    const guest = start(host, origin, `${directory}/program.js`);
+    guest = start(host, origin, `${directory}/program.js`);
     let said = '';
     guest.stdout.on('data', data => { said += data; });
     await until('the host listens', () => said.includes('\n'));
@@ -131,7 +108,7 @@ try {
     code = 1;
     console.log(`not ok - ${error.stack.replace(/\n/g, '\n# ')}`);
 }
-end();
-await Promise.all(children.map(child => child.ended));
+guest?.kill('SIGKILL');
+await Promise.all([guest?.ended, browser?.end()]);
 rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
 process.exit(code);

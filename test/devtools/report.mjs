@@ -3,40 +3,21 @@
  *
  * usage: report.mjs GLOVEBOX LIGHT.png DARK.png
  */
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import assert from 'node:assert';
+import { browse, CDP, lacking, until } from './browser.mjs';
 
 const [glovebox, light, dark] = process.argv.slice(2).map(word => path.resolve(word));
-const chromium = ['chromium', 'chromium-browser', 'google-chrome'].find(name => spawnSync(name, ['--version']).status === 0);
-if (!chromium || !existsSync(path.join(import.meta.dirname, 'node_modules', 'chrome-remote-interface'))) {
-    console.log(`1..0 # SKIP ${chromium ? 'chrome-remote-interface' : 'chromium'} is not installed`);
+if (lacking) {
+    console.log(`1..0 # SKIP ${lacking} is not installed`);
     process.exit(0);
 }
-const { default: CDP } = await import('./node_modules/chrome-remote-interface/index.js');
 const directory = mkdtempSync(path.join(tmpdir(), 'glovebox-report-'));
-const sleep = ms => new Promise(resolve => setTimeout(resolve, ms));
 let browser = null;
-
-function end() {
-    try {
-        process.kill(-browser.pid, 'SIGKILL');
-    } catch {} // it has ended, or never began
-}
-for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'])
-    process.on(name, () => { end(); process.exit(1); });
-
-async function until(what, condition) {
-    for (const late = Date.now() + 120000; Date.now() < late; await sleep(100)) {
-        const value = await condition();
-        if (value)
-            return value;
-    }
-    throw new Error(`never: ${what}`);
-}
 
 /* A server that forgets nothing, on five days; and what would end a script or make an element. */
 const HOSTILE = '</script><img src=x onerror="globalThis.owned = 1"><!--<script>';
@@ -68,10 +49,8 @@ async function run() {
     execFileSync(process.execPath, ['program.cjs'], { cwd: directory, stdio: 'ignore' });
     execFileSync(glovebox, ['heap', 'report', ...DAYS, '-o', 'page.html'], { cwd: directory, stdio: 'inherit' });
 
-    browser = spawn(chromium, ['--headless=new', '--no-sandbox', '--disable-gpu', '--no-first-run', '--window-size=1440,1000',
-        '--remote-debugging-port=0', `--user-data-dir=${directory}/profile`, 'about:blank'], { stdio: 'ignore', detached: true });
-    const note = `${directory}/profile/DevToolsActivePort`;
-    const port = await until('chromium listens', () => existsSync(note) && Number(readFileSync(note, 'utf8').split('\n')[0]));
+    browser = await browse(directory, '--window-size=1440,1000');
+    const { port } = browser;
     const target = await CDP.New({ host: '127.0.0.1', port });
     const page = await CDP({ host: '127.0.0.1', port, target });
     const wrong = [], asked = [];
@@ -194,7 +173,6 @@ try {
     failed = 1;
     console.log(`not ok - ${error.stack.replace(/\n/g, '\n# ')}`);
 }
-end();
-await sleep(200);
+await browser?.end();
 rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
 process.exit(failed);

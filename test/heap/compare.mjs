@@ -1,7 +1,7 @@
 /* compare.mjs - our numbers of a snapshot beside DevTools', all of them. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
-import path from 'node:path';
+import * as memlab from './memlab.mjs';
 
 const well = (text) => text.toWellFormed();
 const SHARED = -2, NONE = -1;
@@ -42,9 +42,13 @@ function sameTables(what, theirs, ours) {
     return theirs.size;
 }
 
-function compareNumbers(snapshot, file, classes) {
+function readNumbers(file) {
     const bytes = readFileSync(file);
-    const ours = new BigInt64Array(bytes.buffer, bytes.byteOffset, bytes.length / 8);
+    rmSync(file);
+    return new BigInt64Array(bytes.buffer, bytes.byteOffset, bytes.length / 8);
+}
+
+function compareNumbers(snapshot, ours, classes) {
     const node = snapshot.createNode(0), fields = snapshot.nodeFieldCount;
     const count = snapshot.nodeCount;
     const wrong = [];
@@ -117,10 +121,27 @@ function compareNames(snapshot, ours) {
 
 function compareTotals(snapshot, ours) {
     const { total, native, v8heap } = snapshot.getStatistics();
-    const theirs = { kind: 'totals', nodes: snapshot.nodeCount, total, native: native.total, typedArrays: native.typedArrays,
+    const theirs = { nodes: snapshot.nodeCount, edges: snapshot.containmentEdges.length / snapshot.edgeFieldsCount,
+        total, native: native.total, typedArrays: native.typedArrays,
         code: v8heap.code, strings: v8heap.strings, jsArrays: v8heap.jsArrays, system: v8heap.system };
-    if (JSON.stringify(theirs) !== JSON.stringify(ours))
-        throw new Error(`totals: DevTools ${JSON.stringify(theirs)}, we ${JSON.stringify(ours)}`);
+    for (const [key, number] of Object.entries(theirs))
+        if (ours[key] !== number)
+            throw new Error(`totals, ${key}: DevTools ${number}, we ${ours[key]}`);
+}
+
+/* memlab's counts; and on graphs where its rules are DevTools', dominator and retained size of every node. */
+async function compareMemlab(file, totals, numbers, same) {
+    const snapshot = await memlab.read(file);
+    const theirs = { nodes: snapshot.nodes.length, edges: snapshot.edges.length, bytes: memlab.bytes(snapshot) };
+    const ours = { nodes: totals.nodes, edges: totals.edges, bytes: totals.total - totals.extraNative };
+    for (const [key, number] of Object.entries(theirs))
+        if (ours[key] !== number)
+            throw new Error(`memlab counts ${number} ${key}, we ${ours[key]}`);
+    if (!same)
+        return;
+    for (const [v, [dominator, retained]] of memlab.dominators(snapshot).entries())
+        if (Number(numbers[v * 6 + 3]) !== dominator || Number(numbers[v * 6 + 1]) !== retained)
+            throw new Error(`node ${v}: memlab ${retained} below ${dominator}, we ${numbers[v * 6 + 1]} below ${numbers[v * 6 + 3]}`);
 }
 
 function compareDiff(base, current, ours) {
@@ -135,17 +156,18 @@ function compareDiff(base, current, ours) {
     return sameTables('comparison', table(kept(theirs), name, values), table(kept(ours ?? []), name, values));
 }
 
-/* Throws at the first difference; else says how much was compared. */
-export function compare(tool, directory, snapshot, file, current, currentFile) {
-    const numbers = path.join(directory, 'numbers');
-    const ours = lines(tool, currentFile ? [file, numbers, currentFile] : [file, numbers]);
-    const classes = ours.class.map((row) => row.name);
-    const nodes = compareNumbers(snapshot, numbers, classes);
-    rmSync(numbers);
+/* `files` as ours reads them, `plains` unpacked, `heaps` DevTools' of these; of two, the second is later.
+ * Throws at the first difference; else says how much was compared. */
+export async function compare({ tool, scratch, files, plains, heaps, same }) {
+    const [snapshot, current] = heaps;
+    const ours = lines(tool, [files[0], scratch, ...files.slice(1)]);
+    const numbers = readNumbers(scratch);
+    const nodes = compareNumbers(snapshot, numbers, ours.class.map((row) => row.name));
     compareTotals(snapshot, ours.totals[0]);
+    await compareMemlab(plains[0], ours.totals[0], numbers, same);
     const rows = compareSummary(snapshot, ours.row);
-    const same = compareStrings(snapshot, ours.same ?? []);
+    const strings = compareStrings(snapshot, ours.same ?? []);
     const names = compareNames(snapshot, ours.name);
     const changes = current ? compareDiff(snapshot, current, ours.change) : 0;
-    return `${nodes} nodes, ${rows} classes, ${same} strings, ${names} names, ${changes} changes`;
+    return `${nodes} nodes, ${rows} classes, ${strings} strings, ${names} names, ${changes} changes`;
 }

@@ -5,7 +5,7 @@
  * NUMBERS gets six little-endian numbers of 64 bits for each node: shallow, retained, distance,
  * dominator, class, native context. Standard output gets lines of JSON: totals, classes, a row
  * of the summary each, duplicated strings, names of some nodes, and with CURRENT the rows of a
- * comparison. /
+ * comparison.
  */
 #include <glovebox/heap.h>
 
@@ -75,11 +75,12 @@ put_totals(gbx_heap *heap, gbx_heap_totals *t)
 {
     if (gbx_heap_get_totals(heap, t) != GBX_OK)
         fail("gbx_heap_get_totals", NULL);
-    (void)printf("{\"kind\":\"totals\",\"nodes\":%u,\"total\":%" PRIu64 ",\"native\":%" PRIu64
-                 ",\"typedArrays\":%" PRIu64 ",\"code\":%" PRIu64 ",\"strings\":%" PRIu64
-                 ",\"jsArrays\":%" PRIu64 ",\"system\":%" PRIu64 "}\n",
-        t->nodes, t->total, t->native, t->typed_arrays, t->code, t->strings_bytes, t->arrays,
-        t->system);
+    (void)printf("{\"kind\":\"totals\",\"nodes\":%u,\"edges\":%u,\"total\":%" PRIu64
+                 ",\"extraNative\":%" PRIu64 ",\"native\":%" PRIu64 ",\"typedArrays\":%" PRIu64
+                 ",\"code\":%" PRIu64 ",\"strings\":%" PRIu64 ",\"jsArrays\":%" PRIu64
+                 ",\"system\":%" PRIu64 "}\n",
+        t->nodes, t->edges, t->total, t->extra_native, t->native, t->typed_arrays, t->code,
+        t->strings_bytes, t->arrays, t->system);
     for (uint32_t i = 0; i < t->classes; i++) {
         (void)printf("{\"kind\":\"class\",\"class\":%u,\"name\":", i);
         put_name(heap, i, gbx_heap_class_name);

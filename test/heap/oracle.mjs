@@ -1,78 +1,57 @@
-/* oracle.mjs - our numbers beside DevTools', on heaps of many shapes made by the engine's own Node.js, on
- * one of a cell, and on random graphs.
+/* oracle.mjs - our numbers beside DevTools' and memlab's: on heaps of many shapes made by the engine's own Node.js
+ * and by the one that is installed, of cells in every way that there is, and on random graphs.
  *
  * usage: oracle.mjs HEAP_DUMP GLOVEBOX [PROGRAM...]
  *
  * For each program two snapshots are taken, so that they can be compared with each other as well.
  */
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { Checks } from './checks.mjs';
 import { programs } from './programs.mjs';
-import { randomSnapshot } from './random.mjs';
+import { plainSnapshot, randomSnapshot } from './random.mjs';
 
+const RANDOM = 60, PLAIN = 20;
+const LIMIT = 12; /* the exit code of a cell past its memory */
 const [tool, glovebox, ...only] = process.argv.slice(2);
-const RANDOM = 60;
-const directory = mkdtempSync(path.join(tmpdir(), 'glovebox-heap-'));
-process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
+const checks = new Checks(tool, glovebox, only);
 
-if (!existsSync(path.join(import.meta.dirname, 'node_modules', 'chrome-devtools-frontend'))) {
-    console.log('1..0 # SKIP chrome-devtools-frontend is not installed: tools/setup test');
-    process.exit(0);
-}
-const { devtools, load } = await import('./devtools.mjs');
-const { compare } = await import('./compare.mjs');
-const modules = await devtools(directory);
-let number = 0, failed = 0;
+for (const [name, code] of Object.entries(programs))
+    checks.add(name, () => checks.take(process.execPath, code));
 
-async function check(name, first, second) {
-    let ok = true, text;
-    try {
-        const base = await load(modules, first);
-        const current = second ? await load(modules, second) : undefined;
-        text = compare(tool, directory, base, first, current, second);
-    } catch (error) {
-        ok = false;
-        failed++;
-        text = error.stack;
-    }
-    console.log(`${ok ? 'ok' : 'not ok'} ${++number} - ${name}`);
-    console.log(text.replace(/^/gm, '# '));
-    for (const file of [first, second])
-        if (file)
-            rmSync(file);
-}
+/* Debian's, as a rule; without one of these names it is another program's node. */
+const installed = spawnSync('node', ['--version'], { encoding: 'utf8' });
+if (installed.stdout?.startsWith('v'))
+    for (const name of ['weak', 'mixed'])
+        checks.add(`${name} in Node.js ${installed.stdout.trim()}`, () => checks.take('node', programs[name]), { group: 'installed' });
 
-function take(name, code) {
-    const [first, second] = [1, 2].map((n) => path.join(directory, `${name}-${n}.heapsnapshot`));
-    const script = path.join(directory, 'program.cjs');
-    writeFileSync(script, `globalThis.kept = []; function keep(...values) { kept.push(...values); }
-        ${code}
-        require('v8').writeHeapSnapshot(${JSON.stringify(first)});
-        { const more = []; for (let i = 0; i < 500; i++) more.push({ fresh: i, of: [i] }); kept.splice(0, 1); keep(more); }
-        require('v8').writeHeapSnapshot(${JSON.stringify(second)});`);
-    execFileSync(process.execPath, [script], { stdio: 'ignore' });
-    return [first, second];
-}
+/* Its objects stay the same between two snapshots if they have stable ids; a command takes one at a time. */
+const keeps = `globalThis.kept = []; const keep = (...values) => kept.push(...values); ${programs.mixed}`;
+const cells = {
+    'a cell': ['--heap-snapshot', 'cell.heapsnapshot'],
+    'a cell, by itself': ['--attached', '--heap-snapshot', 'cell.heapsnapshot'],
+    'a cell, stable ids': ['--stable-ids', '--heap-snapshot', 'cell.heapsnapshot'],
+    'a cell, compressed': ['--heap-snapshot', 'cell.zst'],
+    'a cell, at its limit': ['--memory', '24M', '--snapshot-at-limit', 'cell.heapsnapshot'],
+};
+for (const [name, words] of Object.entries(cells))
+    checks.add(name, () => {
+        const limited = words.includes('--snapshot-at-limit');
+        const grow = limited ? `const grown = []; for (;;) grown.push(new Array(999).fill(1.5))` : '0';
+        const { status } = spawnSync(checks.glovebox, ['run', ...words, '-e', `${keeps}; ${grow}`], { cwd: checks.directory });
+        if (status !== (limited ? LIMIT : 0))
+            throw new Error(`glovebox ended with ${status}`);
+        return [checks.path(words.at(-1))];
+    }, { group: 'cell' });
 
-function takeOfCell(code) {
-    const file = path.join(directory, 'cell.heapsnapshot');
-    execFileSync(glovebox, ['run', '--heap-snapshot', file, '-e', code]);
-    return file;
+function random(name, make, count, same) {
+    for (let seed = 1; seed <= count; seed++)
+        checks.add(`${name} graph ${seed}`, () => [seed, seed + 1000].map((n, i) => {
+            const file = checks.path(`${name}-${i}.heapsnapshot`);
+            writeFileSync(file, make(n));
+            return file;
+        }), { group: name, same });
 }
-
-const wanted = (name) => only.length === 0 || only.includes(name);
-const names = Object.keys(programs).filter(wanted);
-console.log(`1..${names.length + (wanted('cell') ? 1 : 0) + (wanted('random') ? RANDOM : 0)}`);
-for (const name of names)
-    await check(name, ...take(name, programs[name]));
-if (wanted('cell'))
-    await check('a cell', takeOfCell(`globalThis.kept = []; const keep = (...values) => kept.push(...values); ${programs.mixed} 0`));
-for (let seed = 1; seed <= RANDOM && wanted('random'); seed++) {
-    const [first, second] = [1, 2].map((n) => path.join(directory, `random-${n}.heapsnapshot`));
-    writeFileSync(first, randomSnapshot(seed));
-    writeFileSync(second, randomSnapshot(seed + 1000));
-    await check(`random graph ${seed}`, first, second);
-}
-process.exitCode = failed > 0 ? 1 : 0;
+random('random', randomSnapshot, RANDOM, false);
+random('plain', plainSnapshot, PLAIN, true);
+process.exitCode = await checks.run() > 0 ? 1 : 0;

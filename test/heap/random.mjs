@@ -19,6 +19,21 @@ function generator(seed) {
 /* Escaped down to ASCII, as V8 writes. */
 const json = (text) => JSON.stringify(text).replace(/[\x7f-\uffff]/g, (c) => '\\u' + c.charCodeAt(0).toString(16).padStart(4, '0'));
 
+/* The file. Edges are triples, nodes have their fields' numbers. */
+function text({ fields, nodes, edges, locations, strings, extra }) {
+    const snapshot = {
+        meta: {
+            node_fields: fields, node_types: [NODE_TYPES, 'string', ...fields.slice(2).map(() => 'number')],
+            edge_fields: ['type', 'name_or_index', 'to_node'], edge_types: [EDGE_TYPES, 'string_or_number', 'node'],
+            location_fields: ['object_index', 'script_id', 'line', 'column'],
+        },
+        node_count: nodes.length / fields.length, edge_count: edges.length / 3, trace_function_count: 0, extra_native_bytes: extra,
+    };
+    return `{"snapshot":${JSON.stringify(snapshot)},\n"nodes":[${nodes}],\n"edges":[${edges}],\n"trace_function_infos":[],\n"trace_tree":[],\n` +
+        `"samples":[],\n"locations":[${locations}],\n"strings":[${strings.map(json)}]}`;
+}
+
+/* Anything. */
 export function randomSnapshot(seed) {
     const random = generator(seed);
     const count = 2 + random(seed % 3 === 0 ? 400 : 40);
@@ -54,14 +69,28 @@ export function randomSnapshot(seed) {
         if (random(5) === 0)
             locations.push(v * fields.length, random(3), random(3), random(2));
     }
-    const snapshot = {
-        meta: {
-            node_fields: fields, node_types: [NODE_TYPES, 'string', ...fields.slice(2).map(() => 'number')],
-            edge_fields: ['type', 'name_or_index', 'to_node'], edge_types: [EDGE_TYPES, 'string_or_number', 'node'],
-            location_fields: ['object_index', 'script_id', 'line', 'column'],
-        },
-        node_count: count, edge_count: edges.length / 3, trace_function_count: 0, extra_native_bytes: random(100),
-    };
-    return `{"snapshot":${JSON.stringify(snapshot)},\n"nodes":[${nodes}],\n"edges":[${edges}],\n"trace_function_infos":[],\n"trace_tree":[],\n` +
-        `"samples":[],\n"locations":[${locations}],\n"strings":[${strings.map(json)}]}`;
+    return text({ fields, nodes, edges, locations, strings, extra: random(100) });
+}
+
+const OWNERS = ['string', 'object', 'code', 'closure', 'regexp', 'symbol', 'bigint'].map((name) => NODE_TYPES.indexOf(name));
+const [ELEMENT, SHORTCUT, WEAK] = ['element', 'shortcut', 'weak'].map((name) => EDGE_TYPES.indexOf(name));
+
+/* Graphs on which memlab's arithmetic is DevTools': every node owns its size, no edge is of a WeakMap, all nodes
+ * are reached, and none by a shortcut of the root, so that no node is more the page's own than others. */
+export function plainSnapshot(seed) {
+    const random = generator(seed);
+    const count = 2 + random(seed % 3 === 0 ? 3000 : 60);
+    const fields = ['type', 'name', 'id', 'self_size', 'edge_count', 'trace_node_id', 'detachedness'];
+    const out = Array.from({ length: count }, () => []);
+    const edge = (from, type, to) => out[from].push(type, random(NAMES.length), to * fields.length);
+    for (let v = 1; v < count; v++) {
+        /* A tree, deep or broad. */
+        const parent = random(4) === 0 || v === 1 ? 0 : Math.max(0, v - 1 - random(seed % 2 ? 3 : v));
+        edge(parent, parent === 0 ? ELEMENT : [0, 1, 2, 3, 4][random(5)], v);
+    }
+    for (let i = random(count * 3); i > 0; i--)
+        edge(1 + random(count - 1), [0, 1, 2, 3, 4, SHORTCUT, WEAK][random(7)], random(count));
+    const nodes = out.flatMap((edges, v) => [v === 0 ? NODE_TYPES.indexOf('synthetic') : OWNERS[random(OWNERS.length)],
+        random(NAMES.length), v * 2 + 1, random(1000), edges.length / 3, 0, 0]);
+    return text({ fields, nodes, edges: out.flat(), locations: [], strings: NAMES, extra: 0 });
 }

@@ -49,14 +49,21 @@ ends_with_error(gbx_future *future, gbx_status status, const char *text)
     gbx_future_free(future);
 }
 
+/* By our reader, and by another one. */
 static inline gbx_heap *
 read_back(const char *path)
 {
     gbx_error error = GBX_ERROR_INIT;
     gbx_heap *heap = NULL;
+    gbx_heap_totals totals;
+    long nodes, edges;
 
     cr_assert_eq(
         gbx_heap_open_file(path, NULL, &heap, &error), GBX_OK, "%s: %s", path, error.message);
+    cr_assert_eq(gbx_heap_get_totals(heap, &totals), GBX_OK);
+    snapshot_counts(path, &nodes, &edges);
+    cr_assert_eq(totals.nodes, nodes);
+    cr_assert_eq(totals.edges, edges);
     return heap;
 }
 
