@@ -1,9 +1,12 @@
-/* fuzz_heap.c - any bytes as a heap snapshot; of what is accepted, everything is asked. */
+/* fuzz_heap.c - any bytes as a heap snapshot; of what is accepted, everything is asked, and what
+ * redact and slice make of it has to be accepted as well. */
 #include "base/check.h"
 #include "fuzz.h"
 
-#include <glovebox/heap.h>
+#include <glovebox/heap_write.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 /* Every node's, and the retained sizes of the root's children are all there is. */
 static void
@@ -72,6 +75,46 @@ ask_all(gbx_heap *heap, const gbx_heap_totals *totals)
     free(large);
 }
 
+/* A file that was written, as a heap; closes it. */
+static void
+read_again(int fd, gbx_heap_totals *out_totals)
+{
+    gbx_error error = GBX_ERROR_INIT;
+    gbx_heap *heap = NULL;
+
+    GBX_CHECK(lseek(fd, 0, SEEK_SET) == 0);
+    GBX_CHECK(gbx_heap_open_fd(fd, NULL, &heap, &error) == GBX_OK);
+    GBX_CHECK(gbx_heap_get_totals(heap, out_totals) == GBX_OK);
+    gbx_heap_close(heap);
+    (void)close(fd);
+}
+
+static void
+write_others(const uint8_t *data, size_t size, gbx_heap *heap, const gbx_heap_totals *totals)
+{
+    static const uint8_t key[GBX_HEAP_KEY_BYTES] = { 1 };
+    gbx_heap_options packed = GBX_HEAP_OPTIONS_INIT;
+    gbx_heap_totals again;
+    int from = memfd_create("from", MFD_CLOEXEC), to = memfd_create("to", MFD_CLOEXEC);
+
+    packed.flags = GBX_HEAP_PACKED;
+    GBX_CHECK(from >= 0 && to >= 0 && write(from, data, size) == (ssize_t)size);
+    GBX_CHECK(lseek(from, 0, SEEK_SET) == 0);
+    GBX_CHECK(gbx_heap_redact(from, to, key, NULL, NULL) == GBX_OK);
+    (void)close(from);
+    read_again(to, &again);
+    GBX_CHECK(again.nodes == totals->nodes && again.edges == totals->edges);
+    GBX_CHECK(again.total == totals->total && again.extra_native == totals->extra_native);
+    /* Some node, with all that it retains and not so deep. */
+    for (uint32_t depth = 0; depth < 3; depth += 2) {
+        uint32_t node = (uint32_t)(size * 2654435761u) % totals->nodes;
+        to = memfd_create("to", MFD_CLOEXEC);
+        GBX_CHECK(to >= 0 && gbx_heap_slice(heap, node, depth, to, &packed, NULL) == GBX_OK);
+        read_again(to, &again);
+        GBX_CHECK(again.nodes <= totals->nodes && again.edges <= totals->edges);
+    }
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -87,6 +130,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     GBX_CHECK(gbx_heap_get_totals(heap, &totals) == GBX_OK);
     ask_nodes(heap, &totals);
     ask_all(heap, &totals);
+    write_others(data, size, heap, &totals);
     gbx_heap_close(heap);
     return 0;
 }

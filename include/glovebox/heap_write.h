@@ -20,8 +20,9 @@ extern "C" {
  * What stands there has the length of the string, and is the same wherever the string is, and in
  * all snapshots that are redacted with the same key: they can be compared. Sizes, distances,
  * dominators, ids and counts stay what they are. What JavaScript and V8 themselves name stays
- * readable: Array, Map, __proto__, (object elements). A string of a program that is the same
- * as one of those stays too.
+ * readable: Array, Map, __proto__, (object elements), the tags of elements. A string of a program
+ * that is the same as one of those stays too. A concatenated string has the texts of its parts,
+ * each redacted by itself.
  *
  * @param from     stays the caller's.
  * @param to       likewise; what was written stays there on failure.

@@ -198,6 +198,8 @@ bool heap_has_user_roots(const struct gbx_heap *h);
 bool heap_is_user_root(const struct gbx_heap *h, uint32_t node);
 /* shallow.c */
 bool heap_move_shallow(struct gbx_heap *h);
+/* It may count as part of what leads to it. */
+bool heap_is_ownable(const struct gbx_heap *h, uint32_t v);
 /* distance.c */
 bool heap_measure_distances(struct gbx_heap *h);
 /* dominators.c */

@@ -273,11 +273,12 @@ redact_element(const struct redaction *r, struct span name, struct buf *out)
     size_t from = span_starts(name, "Detached ") ? strlen("Detached ") : 0;
     const uint8_t *space = name.len > from ? memchr(name.p + from, ' ', name.len - from) : NULL;
     size_t head = space == NULL ? name.len : (size_t)(space - name.p) + 1;
+    size_t end = name.len > head && name.p[name.len - 1] == '>' ? name.len - 1 : name.len;
 
     buf_append(out, name.p, head);
     if (space == NULL)
         return;
-    keyed_text(&r->keyed, span_of(name.p + head, name.len - head), out);
+    keyed_text(&r->keyed, span_of(name.p + head, end - head), out);
     buf_byte(out, '>');
 }
 

@@ -11,8 +11,8 @@ enum {
     MANY = -2
 };
 
-static bool
-is_ownable(const struct gbx_heap *h, uint32_t v)
+bool
+heap_is_ownable(const struct gbx_heap *h, uint32_t v)
 {
     uint8_t type = h->node_type[v];
 
@@ -59,7 +59,7 @@ heap_move_shallow(struct gbx_heap *h)
     s.ownable = memory_new(bit_words(n), sizeof *s.ownable);
     bool ok = s.owner != NULL && s.stack != NULL && s.ownable != NULL;
     for (uint32_t v = 0; ok && v < n; v++) {
-        bool ownable = is_ownable(h, v);
+        bool ownable = heap_is_ownable(h, v);
         s.owner[v] = ownable ? (uint32_t)NOBODY : v;
         if (ownable)
             bit_set(s.ownable, v);

@@ -79,6 +79,31 @@ take_pairs(struct slice *s)
     }
 }
 
+static void
+take_owners_of(struct slice *s, uint32_t v)
+{
+    const struct gbx_heap *h = s->h;
+
+    if (!heap_is_ownable(h, v))
+        return;
+    for (uint32_t i = h->first_retainer[v]; i < h->first_retainer[v + 1]; i++)
+        if (h->edge_type[h->retainer[i]] != EDGE_WEAK)
+            take(s, h->edge_from[h->retainer[i]]);
+}
+
+/* A backing store that others than the node's own reach as well, by edges that do not count for
+ * dominators, is nobody's; without them it would be of who is left. */
+static void
+take_owners(struct slice *s)
+{
+    uint32_t at = s->count;
+
+    for (uint32_t i = 0; i < s->retained; i++)
+        take_owners_of(s, s->nodes[i]);
+    for (; at < s->count; at++)
+        take_owners_of(s, s->nodes[at]);
+}
+
 /* What leads to the node, and what tells the program's own from V8's. */
 static void
 take_roots(struct slice *s, uint32_t node, uint32_t depth)
@@ -90,9 +115,12 @@ take_roots(struct slice *s, uint32_t node, uint32_t depth)
         if (heap_is_user_root(h, h->edge_to[e]))
             take(s, h->edge_to[e]);
     take_above(s, node);
-    if (depth == 0) /* within what the node retains, paths go by it */
+    if (depth == 0) {
+        take_owners(s);
+        /* As a rule by way of the node; a shortcut from elsewhere may be shorter. */
         for (uint32_t i = 0; i < s->retained; i++)
-            bit_set(s->above, s->nodes[i]);
+            take_above(s, s->nodes[i]);
+    }
     take_pairs(s);
 }
 

@@ -47,10 +47,11 @@ export class Checks {
         return path.join(this.directory, name);
     }
 
-    /* `make` answers one or two files, the second of them later; `same`: memlab's dominators are ours. */
-    add(name, make, { group = name, same = false } = {}) {
+    /* `make` answers one or two files, the second of them later; `same`: memlab's dominators are ours; `also` is
+     * handed them as DevTools has them, and throws if something is wrong. */
+    add(name, make, { group = name, same = false, also } = {}) {
         if (this.only.length === 0 || this.only.includes(group))
-            this.#planned.push({ name, make, same });
+            this.#planned.push({ name, make, same, also });
     }
 
     /* Two snapshots of a program under a Node.js, with something new and something gone between them. */
@@ -65,7 +66,7 @@ export class Checks {
         return cut ? [files[0]] : files;
     }
 
-    async #compare({ make, same }) {
+    async #compare({ make, same, also }) {
         const files = await make();
         const said = execFileSync(this.glovebox, ['heap', 'verify', ...files], { encoding: 'utf8' });
         if (said.match(/: whole: /g)?.length !== files.length)
@@ -74,6 +75,7 @@ export class Checks {
         const heaps = [];
         for (const file of plains)
             heaps.push(await load(this.#modules, file));
+        also?.(...heaps);
         return compare({ tool: this.tool, scratch: this.path('numbers'), files, plains, heaps, same });
     }
 

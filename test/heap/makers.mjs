@@ -9,6 +9,7 @@ import path from 'node:path';
 import { browse, CDP, lacking, until } from '../devtools/browser.mjs';
 import { Checks, skip } from './checks.mjs';
 import { programs } from './programs.mjs';
+import { redactedIsTheSame } from './same.mjs';
 
 const [tool, glovebox, ...only] = process.argv.slice(2);
 const engines = path.join(import.meta.dirname, 'engines');
@@ -67,6 +68,15 @@ checks.add('a page in Chromium', async () => {
     await page.Runtime.evaluate({ expression: `shown.splice(0, 50).forEach((w) => { w.root.remove(); gone.push(w); }); frames_[0].remove();` });
     return [first, await takeOfPage(page, 'page-later')];
 }, { group: 'chromium' });
+checks.add('a page in Chromium, redacted', () => {
+    const [file, redacted] = ['page', 'page-redacted'].map((name) => checks.path(`${name}.heapsnapshot`));
+    execFileSync(checks.glovebox, ['heap', 'redact', file, '-o', redacted]);
+    const before = readFileSync(file, 'latin1'), after = readFileSync(redacted, 'latin1');
+    for (const [word, stays] of [['<div ', true], ['<section', true], ['widget w2', false], ['onlyTheConsole', false]])
+        if (!before.includes(word) || after.includes(word) !== stays)
+            throw new Error(`${word} ${stays ? 'is gone' : 'is there'}`);
+    return [redacted, file];
+}, { group: 'chromium', also: redactedIsTheSame });
 
 process.exitCode = await checks.run() > 0 ? 1 : 0;
 await browser?.end();
