@@ -53,7 +53,7 @@ bench: ## the measurements, each line with its unit; some minutes, alone on the 
 	@$(NINJA) -C build
 	@tools/bench
 
-bench-heap: ## reading a heap snapshot of 170 MB, beside DevTools' own code
+bench-heap: ## reading heap snapshots of 170 MB and 1.1 GB, beside DevTools' own code and memlab; some minutes
 	@tools/setup test
 	@tools/configure build
 	@$(NINJA) -C build bench/bench_heap

@@ -1,8 +1,11 @@
-/* bench_heap.c - opens a snapshot and asks it, and says as JSON how long each took. See
- * heap.mjs. */
+/* bench_heap.c - opens a snapshot and asks it, or takes the stages of opening it one by one, and
+ * says as JSON how long each took. See heap.mjs.
+ *
+ * usage: bench_heap [--stages] FILE
+ *        bench_heap --touch BYTES
+ */
 #include "base/clock.h"
-
-#include <glovebox/heap.h>
+#include "heap/heap.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -87,11 +90,116 @@ ask(gbx_heap *heap)
     say("diff", start);
 }
 
+/* --- stages ----------------------------------------------------------------------------- */
+
+/* The section that is being read. */
+struct section {
+    const char *name;
+    uint64_t start, begin; /* when, and at which byte */
+};
+
+static int32_t
+note_section(const char *name, uint64_t done, uint64_t total, void *data)
+{
+    struct section *section = data;
+
+    (void)total;
+    if (section->name != NULL && strcmp(name, section->name) == 0)
+        return 0;
+    uint64_t now = now_ns();
+    if (section->name != NULL)
+        (void)printf("[\"%s\",%.3f,%llu],", section->name, (double)(now - section->start) / 1e6,
+            (unsigned long long)(done - section->begin));
+    *section = (struct section){ name, now, done };
+    return 0;
+}
+
+static void
+must(bool ok)
+{
+    if (ok)
+        return;
+    (void)fprintf(stderr, "bench_heap: out of memory\n");
+    exit(1);
+}
+
+static void
+sum_retained(struct gbx_heap *h)
+{
+    struct dominators dominators = { 0 };
+    uint64_t start = now_ns();
+
+    must(heap_find_dominators(h, &dominators));
+    (void)printf("[\"dominators\",%.3f],", ms_since(start));
+    start = now_ns();
+    must(heap_sum_retained(h, &dominators));
+    (void)printf("[\"retained sizes\",%.3f]", ms_since(start));
+    scratch_done(&dominators.scratch);
+}
+
+/* Each on this thread: [name, ms, bytes of the file, if it reads a part of it]. */
+static void
+take_stages(const char *path)
+{
+    static const struct {
+        const char *name;
+        bool (*run)(struct gbx_heap *h);
+    } stages[] = { { "detachedness", heap_spread_detachedness },
+        { "pairs of WeakMaps", heap_find_pairs }, { "roots", heap_begin_page_owned },
+        { "shallow sizes", heap_move_shallow }, { "distances", heap_measure_distances },
+        { "classes", heap_name_classes }, { "shapes", heap_find_shapes },
+        { "native contexts", heap_attribute_contexts },
+        { "the page's own", heap_mark_page_owned } };
+    struct section section = { NULL, 0, 0 };
+    gbx_heap_options options = GBX_HEAP_OPTIONS_INIT;
+    gbx_error error = GBX_ERROR_INIT;
+    gbx_heap *heap = NULL;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    options.progress = note_section;
+    options.data = &section;
+    (void)printf("[");
+    if (heap_load_fd(fd, &options, &heap, &error) != GBX_OK) {
+        (void)fprintf(stderr, "bench_heap: %s\n", error.message);
+        exit(1);
+    }
+    (void)note_section("end", heap->file_bytes, 0, &section);
+    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
+        uint64_t start = now_ns();
+        must(stages[i].run(heap));
+        (void)printf("[\"%s\",%.3f],", stages[i].name, ms_since(start));
+    }
+    sum_retained(heap);
+    (void)printf("]\n");
+    gbx_heap_close(heap);
+    (void)close(fd);
+}
+
+/* Has memory that is touched at first, and gives it back. */
+static void
+touch(const char *text)
+{
+    size_t bytes = strtoul(text, NULL, 10);
+    volatile char *p = memory_new(bytes, 1);
+
+    must(p != NULL);
+    for (size_t i = 0; i < bytes; i += 4096)
+        p[i] = 1;
+}
+
 int
 main(int argc, char **argv)
 {
     struct rusage usage;
 
+    if (argc == 3 && strcmp(argv[1], "--stages") == 0) {
+        take_stages(argv[2]);
+        return 0;
+    }
+    if (argc == 3 && strcmp(argv[1], "--touch") == 0) {
+        touch(argv[2]);
+        return 0;
+    }
     if (argc != 2)
         return 2;
     double read_ms = read_plainly(argv[1]);

@@ -195,11 +195,10 @@ read_member(struct load *l)
         return false;
     while (section < SECTION_COUNT && strcmp(key, section_names[section]) != 0)
         section++;
-    if (section == SECTION_COUNT) {
-        l->r->section = "unknown section";
-        return reader_skip(l->r);
-    }
-    l->r->section = section_names[section];
+    if (section == SECTION_COUNT)
+        return reader_begin(l->r, "unknown section") && reader_skip(l->r);
+    if (!reader_begin(l->r, section_names[section]))
+        return false;
     if (has(l, section))
         return reader_fail(l->r, l->r->p, "the section comes twice");
     bool ok = read_section(l, section);

@@ -70,15 +70,22 @@ reader_no_memory(struct reader *r)
 }
 
 static bool
-tell(struct reader *r, uint64_t done)
+tell(struct reader *r, uint64_t done, uint64_t step)
 {
-    if (r->progress == NULL || done - r->told < HEAP_PROGRESS_BYTES)
+    if (r->progress == NULL || done - r->told < step)
         return true;
     r->told = done;
     if (r->progress(r->section, done, r->source->total_bytes, r->progress_data) == 0)
         return true;
     r->status = fail(r->error, GBX_ETERMINATED, "%s: given up", r->section);
     return false;
+}
+
+bool
+reader_begin(struct reader *r, const char *section)
+{
+    r->section = section;
+    return tell(r, reader_offset(r, r->p), 0);
 }
 
 bool
@@ -102,7 +109,7 @@ reader_fill(struct reader *r)
     r->end += n;
     memset(r->window + (r->end - r->window), 0, PADDING);
     r->at_end = n == 0;
-    return n > 0 && tell(r, r->before + kept + (uint64_t)n);
+    return n > 0 && tell(r, r->before + kept + (uint64_t)n, HEAP_PROGRESS_BYTES);
 }
 
 static bool

@@ -54,6 +54,8 @@ gbx_status reader_open(
     struct reader *r, struct source *source, const gbx_heap_options *options, gbx_error *error);
 void reader_close(struct reader *r);
 
+/* What follows is of that section. False: progress gave up. */
+bool reader_begin(struct reader *r, const char *section);
 /* Reads on, keeping what was not taken. False: at the end, failed, or the window is full. */
 bool reader_fill(struct reader *r);
 /* Fails with the byte at `at`, in the window. Always false. */
