@@ -22,8 +22,8 @@ extern "C" {
 typedef struct gbx_heap gbx_heap;
 
 /* Called at the beginning of each section of a snapshot that is read, and now and then within it.
- * `total` is the size of the file, or 0 when that is not known; `done` counts what was decompressed,
- * to within 128 KiB. Another answer than 0 gives up. */
+ * `total` is the size of the file, or 0 when that is not known; `done` counts what was
+ * decompressed, to within 128 KiB. Another answer than 0 gives up. */
 typedef int32_t (*gbx_heap_progress)(
     const char *section, uint64_t done, uint64_t total, void *data);
 

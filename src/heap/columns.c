@@ -186,7 +186,7 @@ take_locations(struct load *l, const uint32_t *records, size_t count, struct bad
                 ? NULL
                 : memory_resize(h->locations, h->location_capacity, capacity, sizeof *more);
         if (more == NULL)
-            return reader_no_memory(l->r);
+            return refuse(bad, 0, NULL);
         h->locations = more;
         h->location_capacity = (uint32_t)capacity;
     }

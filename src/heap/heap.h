@@ -168,7 +168,7 @@ gbx_status heap_read_options(
     gbx_heap_options *dst, const gbx_heap_options *src, uint32_t known, gbx_error *error);
 
 /* load.c */
-bool heap_load(struct gbx_heap *h, struct reader *r);
+bool heap_load(struct gbx_heap *h, struct reader *r, const gbx_heap_options *options);
 /* pairs.c: what a WeakMap edge's name says, as parts of it. False: it is no such name. */
 struct pair_name {
     struct span shared; /* by which edges belong together */

@@ -14,7 +14,7 @@ struct load {
     struct gbx_heap *heap;
     struct reader *r;
     integers_read read;
-    uint32_t *numbers;               /* those of one window */
+    bool may_thread;
     uint64_t node_count, edge_count; /* as the header says */
     uint64_t nodes_read, edges_read;
     uint64_t edges_of_nodes; /* the sum so far */
@@ -23,16 +23,16 @@ struct load {
     uint32_t seen; /* bits: sections that were there */
 };
 
-/* Takes whole records of a row: `count` of them. False: one of them is wrong; `bad` tells which of
- * all the numbers, and why. */
+/* Takes whole records of a row: `count` of them, on any thread, while nobody else looks at what it
+ * fills. False: one of them is wrong; `bad` tells which of all the numbers, and why. */
 struct bad {
     size_t at;
-    const char *why;
+    const char *why; /* NULL: out of memory */
 };
 typedef bool (*take_records)(
     struct load *l, const uint32_t *records, size_t count, struct bad *bad);
 
-/* A row of `fields` numbers each. Only the field `wide` may go past 32 bits, and comes as
+/* row.c: a row of `fields` numbers each. Only the field `wide` may go past 32 bits, and comes as
  * UINT32_MAX; the excess is in `l`. */
 bool load_row(struct load *l, uint32_t fields, int32_t wide, take_records take);
 

@@ -158,7 +158,7 @@ load_source(struct source *source, const gbx_heap_options *options, gbx_heap **o
     status = reader_open(&reader, source, options, error);
     if (status == GBX_OK && h == NULL)
         status = fail(error, GBX_ENOMEM, "out of memory");
-    if (status == GBX_OK && !heap_load(h, &reader))
+    if (status == GBX_OK && !heap_load(h, &reader, options))
         status = reader.status;
     reader_close(&reader);
     if (status != GBX_OK) {

@@ -14,6 +14,12 @@ enum {
     PADDING = 64
 };
 
+uint8_t *
+reader_new_window(void)
+{
+    return calloc(1, HEAP_WINDOW_BYTES + PADDING);
+}
+
 gbx_status
 reader_open(
     struct reader *r, struct source *source, const gbx_heap_options *options, gbx_error *error)
@@ -23,13 +29,12 @@ reader_open(
         .error = error,
         .progress = options->progress,
         .progress_data = options->data };
-    r->window = malloc(HEAP_WINDOW_BYTES + PADDING);
+    r->window = reader_new_window();
     if (r->window == NULL) {
         source_close(source);
         r->source = NULL;
         return r->status = fail(error, GBX_ENOMEM, "out of memory");
     }
-    memset(r->window, 0, PADDING);
     r->p = r->end = r->window;
     return GBX_OK;
 }
@@ -43,21 +48,39 @@ reader_close(struct reader *r)
     r->window = NULL;
 }
 
+static void
+fail_with(struct reader *r, uint64_t offset, const char *format, va_list args)
+{
+    char text[256];
+
+    if (r->status != GBX_OK)
+        return;
+    (void)vsnprintf(text, sizeof text, format, args);
+    r->status = fail(r->error, GBX_EINVAL, "%s: byte %llu: %s", r->section,
+        (unsigned long long)offset, text);
+    r->end = r->p;
+    r->at_end = true;
+}
+
 bool
 reader_fail(struct reader *r, const uint8_t *at, const char *format, ...)
 {
-    char text[256];
     va_list args;
 
-    if (r->status != GBX_OK)
-        return false;
     va_start(args, format);
-    (void)vsnprintf(text, sizeof text, format, args);
+    fail_with(r, reader_offset(r, at), format, args);
     va_end(args);
-    r->status = fail(r->error, GBX_EINVAL, "%s: byte %llu: %s", r->section,
-        (unsigned long long)reader_offset(r, at), text);
-    r->end = r->p;
-    r->at_end = true;
+    return false;
+}
+
+bool
+reader_fail_at(struct reader *r, uint64_t offset, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    fail_with(r, offset, format, args);
+    va_end(args);
     return false;
 }
 
@@ -110,6 +133,21 @@ reader_fill(struct reader *r)
     memset(r->window + (r->end - r->window), 0, PADDING);
     r->at_end = n == 0;
     return n > 0 && tell(r, r->before + kept + (uint64_t)n, HEAP_PROGRESS_BYTES);
+}
+
+uint8_t *
+reader_change_window(struct reader *r, uint8_t *window)
+{
+    uint8_t *old = r->window;
+    size_t kept = (size_t)(r->end - r->p);
+
+    memcpy(window, r->p, kept);
+    memset(window + kept, 0, PADDING);
+    r->before += (uint64_t)(r->p - old);
+    r->window = window;
+    r->p = window;
+    r->end = window + kept;
+    return old;
 }
 
 static bool

@@ -30,7 +30,7 @@ struct source {
 
 struct reader {
     struct source *source;  /* owned */
-    uint8_t *window;        /* owned; READ_WINDOW_BYTES and some of padding */
+    uint8_t *window;        /* owned; HEAP_WINDOW_BYTES and some of padding */
     const uint8_t *p, *end; /* what was read and not taken yet */
     uint64_t before;        /* bytes of the snapshot in front of `window` */
     const char *section;    /* for errors */
@@ -61,12 +61,21 @@ bool reader_fill(struct reader *r);
 /* Fails with the byte at `at`, in the window. Always false. */
 bool reader_fail(struct reader *r, const uint8_t *at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Likewise, with the byte of the file. */
+bool reader_fail_at(struct reader *r, uint64_t offset, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 bool reader_no_memory(struct reader *r);
 static inline uint64_t
 reader_offset(const struct reader *r, const uint8_t *at)
 {
     return r->before + (uint64_t)(at - r->window);
 }
+
+/* A block that can be a window, freed with free(); NULL: out of memory. */
+uint8_t *reader_new_window(void);
+/* Goes on in another window, with what was not taken yet; the one until now is the caller's, and
+ * the other was. */
+uint8_t *reader_change_window(struct reader *r, uint8_t *window);
 
 /* The next byte that is no blank, not taken; -1 at the end. */
 int reader_peek(struct reader *r);

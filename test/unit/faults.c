@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <spawn.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,11 +15,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static bool armed, lasting, fired;
+static bool lasting;
 static enum fault_kind armed_kind;
-static long left;
 static int failure;
-static long blocks;
+static _Atomic(bool) armed, fired;
+static _Atomic(long) left, blocks;
 
 void
 fault_arm(enum fault_kind kind, long spared, bool only_one, int error)
@@ -48,11 +49,10 @@ fault_blocks(void)
 static bool
 fails(enum fault_kind kind)
 {
-    if (!armed || kind != armed_kind || (left > 0 && left-- > 0))
+    if (!armed || kind != armed_kind || left-- > 0)
         return false;
-    if (fired && !lasting)
+    if (atomic_exchange(&fired, true) && !lasting)
         return false;
-    fired = true;
     errno = failure;
     return true;
 }

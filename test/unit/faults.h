@@ -4,7 +4,7 @@
  * `fault_args` in meson.build): the library's own calls are seen, those of libc and of the test
  * framework are not, and under a sanitizer memory is still the sanitizer's.
  *
- * Threads: one at a time.
+ * Threads: one that arms and disarms; those of the library may call meanwhile.
  */
 #ifndef UNIT_FAULTS_H
 #define UNIT_FAULTS_H
