@@ -48,40 +48,28 @@ reader_close(struct reader *r)
     r->window = NULL;
 }
 
-static void
-fail_with(struct reader *r, uint64_t offset, const char *format, va_list args)
+bool
+reader_fail_at(struct reader *r, uint64_t offset, const char *why)
 {
-    char text[256];
-
     if (r->status != GBX_OK)
-        return;
-    (void)vsnprintf(text, sizeof text, format, args);
-    r->status = fail(r->error, GBX_EINVAL, "%s: byte %llu: %s", r->section,
-        (unsigned long long)offset, text);
+        return false;
+    r->status = fail(
+        r->error, GBX_EINVAL, "%s: byte %llu: %s", r->section, (unsigned long long)offset, why);
     r->end = r->p;
     r->at_end = true;
+    return false;
 }
 
 bool
 reader_fail(struct reader *r, const uint8_t *at, const char *format, ...)
 {
+    char text[256];
     va_list args;
 
     va_start(args, format);
-    fail_with(r, reader_offset(r, at), format, args);
+    (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    return false;
-}
-
-bool
-reader_fail_at(struct reader *r, uint64_t offset, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    fail_with(r, offset, format, args);
-    va_end(args);
-    return false;
+    return reader_fail_at(r, reader_offset(r, at), text);
 }
 
 bool

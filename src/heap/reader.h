@@ -62,8 +62,7 @@ bool reader_fill(struct reader *r);
 bool reader_fail(struct reader *r, const uint8_t *at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Likewise, with the byte of the file. */
-bool reader_fail_at(struct reader *r, uint64_t offset, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+bool reader_fail_at(struct reader *r, uint64_t offset, const char *why);
 bool reader_no_memory(struct reader *r);
 static inline uint64_t
 reader_offset(const struct reader *r, const uint8_t *at)

@@ -298,7 +298,7 @@ run_row(struct row *row)
     }
     if (row->failed)
         return row->why == NULL ? reader_no_memory(row->load->r)
-                                : reader_fail_at(row->load->r, row->failed_at, "%s", row->why);
+                                : reader_fail_at(row->load->r, row->failed_at, row->why);
     return ok;
 }
 
