@@ -1,7 +1,10 @@
 #include "base/buf.h"
 #include "base/bytes.h"
+#include "base/huge.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 static void
 expect(const struct buf *b, const char *text, size_t len)
@@ -243,4 +246,33 @@ Test(bytes, are_given_back_once_when_the_last_lets_go)
     cr_assert_eq(released, 1);
     bytes_unref(NULL);
     cr_assert_null(bytes_new(SIZE_MAX));
+}
+
+/* Mappings that hold a part of a block. */
+static int
+mappings_of(const void *p, size_t len)
+{
+    uintptr_t begin = 0, end = 0, first = (uintptr_t)p;
+    int count = 0;
+    FILE *maps = fopen("/proc/self/maps", "re");
+    char line[512];
+
+    cr_assert_not_null(maps);
+    while (fgets(line, sizeof line, maps) != NULL)
+        if (sscanf(line, "%lx-%lx", &begin, &end) == 2 && begin < first + len && end > first)
+            count++;
+    (void)fclose(maps);
+    return count;
+}
+
+Test(buf, a_large_block_stays_one_mapping)
+{
+    size_t len = 3 * HUGE_WORTH_BYTES + 12345;
+    uint8_t *p = malloc(len);
+
+    cr_assert_not_null(p);
+    int before = mappings_of(p, len);
+    huge_advise(p, len);
+    cr_assert_eq(mappings_of(p, len), before, "realloc() would copy it");
+    free(p);
 }
