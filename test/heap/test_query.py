@@ -118,6 +118,27 @@ def test_each_key_finds_what_a_scan_finds():
         assert answer(f'SELECT count(*) FROM {table} WHERE {key} = 3 AND +{key} = 4') == [(0,)]
 
 
+def test_what_v8_seldom_writes():
+    """Names with all that there may be around them, an index, a node that nothing leads to, and one that is detached."""
+    strings = ['', 'root', 'plain', 'two words', 'a\0b', '\ud800x', 'Alone', 'x' * 3000]
+    kinds = [['hidden', 'array', 'string', 'object', 'code', 'closure', 'regexp', 'number', 'native', 'synthetic'], 'string', 'number', 'number', 'number', 'number']
+    edge_kinds = ['context', 'element', 'property', 'internal', 'hidden', 'shortcut', 'weak']
+    edges = [(0, 2), (1, 7), (2, 2), (2, 3), (3, 4), (4, 5), (5, 3), (6, 5), (2, 7), (2, 0)]
+    meta = {'node_fields': ['type', 'name', 'id', 'self_size', 'edge_count', 'detachedness'], 'node_types': kinds,
+            'edge_fields': ['type', 'name_or_index', 'to_node'], 'edge_types': [edge_kinds, 'string_or_number', 'node']}
+    made = {'snapshot': {'meta': meta, 'node_count': 4, 'edge_count': len(edges)},
+            'nodes': [9, 1, 1, 0, len(edges), 0, 3, 2, 3, 16, 0, 0, 3, 6, 5, 16, 0, 0, 8, 7, 7, 16, 0, 2],
+            'edges': [number for kind, name in edges for number in (kind, name, 6)], 'strings': strings}
+    def told(sql):
+        return [tuple(row.values()) for row in query(sql, '--json', '--top', '0', a=json.dumps(made)).is_like(0, err='').json]
+    names = [shown(strings[name]) if edge_kinds[kind] not in ('element', 'hidden') else name for kind, name in edges]
+    assert told('SELECT name FROM edges') == [(name,) for name in names], told('SELECT name FROM edges')
+    assert told('SELECT typeof(name), count(*) FROM edges GROUP BY 1') == [('integer', 2), ('text', len(edges) - 2)]
+    assert told('SELECT id, distance IS NULL, detached FROM nodes') == [(1, 0, 0), (3, 0, 0), (5, 1, 0), (7, 1, 2)]
+    assert told('SELECT name FROM nodes WHERE id = 7') == [('Detached ' + 'x' * 3000,)]
+    assert told("SELECT distance FROM classes WHERE class = 'Alone'") == [(None,)]
+
+
 def test_a_table_for_people():
     text = query("SELECT 12345 AS number, 'a' AS text, NULL AS none, 'last' AS word UNION ALL SELECT 1, 'long' || char(10), 'x', x'00ff'").is_like(0, err='').out
     assert text == 'number  text    none  word\n 12345  a       null  last\n     1  long\\n  x     00ff\n', text
