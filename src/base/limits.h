@@ -455,6 +455,13 @@
 #define SERIES_EVERY_MIN_US 100000
 #define SERIES_GROWTH_MIN   MIB
 
+/* --- questions in SQL ------------------------------------------------------------------------- */
+
+/* Rows that glovebox heap query holds before it prints the first, to know how wide columns are. */
+#define QUERY_WIDTH_ROWS     1000u
+/* Steps of SQLite's machine between two looks for a signal: well under a millisecond. */
+#define QUERY_PROGRESS_STEPS 1000
+
 /* --- report pages --------------------------------------------------------------------- */
 
 /* What a page of glovebox heap report holds at most, so that it stays under 3 MB whatever the heap

@@ -162,6 +162,9 @@ struct source {
  * `error`; source_done() in either case. */
 int source_read(const char *path, enum source_kind kind, struct source *out, gbx_error *error);
 void source_done(struct source *source);
+/* Bytes of the UTF-8 sequence that `p` begins with; 0: it is none. RFC 3629: no overlong forms, no
+ * surrogates, nothing past U+10FFFF. */
+size_t source_sequence(const uint8_t *p, size_t len);
 
 /* --- signals.c -------------------------------------------------------------------------- */
 

@@ -75,6 +75,7 @@ static const struct subcommand {
     { "diff", heap_diff, 2, 2, 0, false },
     { "leaks", heap_leaks, 2, ANY, 0, false },
     { "trend", heap_trend, 1, ANY, 0, true },
+    { "query", heap_query, 1, 1, 0, true },
     { "report", heap_report, 1, ANY, 0, true },
     { "path", heap_path, 1, 1, 1, false },
     { "retainers", heap_retainers, 1, 1, 1, false },
@@ -263,6 +264,7 @@ const struct command command_heap = {
              "leaks [FLAGS] FILE FILE...\n"
              "trend [FLAGS] FILE|DIRECTORY...\n"
              "report [FLAGS] FILE... -o PAGE.html\n"
+             "query [FLAGS] FILE SQL|-|-o FILE.sqlite\n"
              "node|path|retainers|slice [FLAGS] FILE NODE\n"
              "dominators|contain [FLAGS] FILE [NODE]\n"
              "assert [FLAGS] FILE... CONDITION...",
@@ -288,16 +290,31 @@ const struct command command_heap = {
         "file is "
         "whole. convert: to zstd and back. redact: with keyed hashes in place of a program's "
         "strings. slice: a node and what it retains, as a snapshot.\n"
+        "query: what a SELECT of SQLite finds, see below; with --output the tables are written "
+        "to "
+        "a database.\n"
         "A NODE is an id, @123, or the name of a class, of which it is the node that retains "
         "most.\n"
         "A CONDITION compares one of total, count(CLASS), shallow(CLASS), retained(CLASS) of "
         "the last file, or growth(CLASS), which is how many more the last file has than the "
         "first, with a number or a size: 'count(Foo) < 10', 'retained(Cache) <= 5M'. The exit "
-        "code is 1 if one of them does not hold.",
-    .examples = "glovebox heap summary --top 10 out.heapsnapshot\n"
-                "glovebox heap diff --filter Session before.heapsnapshot after.heapsnapshot\n"
-                "glovebox heap path out.heapsnapshot Session\n"
-                "glovebox heap assert out.heapsnapshot 'count(Session) < 10' 'total < 50M'",
+        "code is 1 if one of them does not hold.\n"
+        "SQL sees these tables, and finds rows of the columns marked * at once:\n"
+        "nodes(node*, id*, type, class, class_id, name, shallow, retained, distance, "
+        "dominator*, "
+        "edge_count, detached, script, line, column)\n"
+        "edges(edge*, from_node*, to_node*, type, name)\n"
+        "classes(class_id*, class, count, shallow, retained, distance, script, line, column)\n"
+        "A node is a number from 0, the root, as are dominator, from_node and to_node; id is "
+        "what "
+        "@ID means. The name of an edge is a number where it is an index.",
+    .examples =
+        "glovebox heap summary --top 10 out.heapsnapshot\n"
+        "glovebox heap diff --filter Session before.heapsnapshot after.heapsnapshot\n"
+        "glovebox heap path out.heapsnapshot Session\n"
+        "glovebox heap query out.heapsnapshot 'SELECT type, count(*) FROM nodes GROUP BY "
+        "1'\n"
+        "glovebox heap assert out.heapsnapshot 'count(Session) < 10' 'total < 50M'",
     .flags = flags,
     .run = heap_main,
 };

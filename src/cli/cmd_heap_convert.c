@@ -29,9 +29,8 @@ options_for(const char *to)
     return options;
 }
 
-/* A file beside the one that is asked for, under a name of its own until it is whole. */
-static int
-begin_file(const struct heap_run *run, char **out_temporary, int *out_fd)
+int
+heap_begin_file(const struct heap_run *run, char **out_temporary, int *out_fd)
 {
     const char *to = run->options.output;
     struct buf name = { .max = UINT32_MAX };
@@ -53,9 +52,8 @@ begin_file(const struct heap_run *run, char **out_temporary, int *out_fd)
     return OUTCOME_OK;
 }
 
-/* Gives the file its name, which nobody has, if it is whole; else it goes. Frees the name. */
-static int
-end_file(const struct heap_run *run, char *temporary, gbx_status status, gbx_error *error)
+int
+heap_end_file(const struct heap_run *run, char *temporary, gbx_status status, gbx_error *error)
 {
     const char *to = run->options.output;
     int outcome = OUTCOME_OK;
@@ -85,13 +83,13 @@ copy(const struct heap_run *run, bool redacted, const uint8_t *key)
 
     if (in < 0)
         return complain(OUTCOME_INPUT, "%s: %s", from, strerror(errno));
-    int outcome = begin_file(run, &temporary, &file);
+    int outcome = heap_begin_file(run, &temporary, &file);
     if (outcome != OUTCOME_OK)
         return outcome;
     gbx_heap_options options = options_for(run->options.output);
     gbx_status status = redacted ? gbx_heap_redact(in, file, key, &options, &error)
                                  : gbx_heap_convert(in, file, &options, &error);
-    return end_file(run, temporary, status, &error);
+    return heap_end_file(run, temporary, status, &error);
 }
 
 int
@@ -142,10 +140,10 @@ heap_slice(struct heap_run *run)
             OUTCOME_USAGE, "heap: --depth %s: expected a number from 1", run->options.depth);
     int outcome = heap_find_node(run, &node);
     if (outcome == OUTCOME_OK)
-        outcome = begin_file(run, &temporary, &file);
+        outcome = heap_begin_file(run, &temporary, &file);
     if (outcome != OUTCOME_OK)
         return outcome;
     gbx_heap_options options = options_for(run->options.output);
     gbx_status status = gbx_heap_slice(run->heaps[0], node, depth, file, &options, &error);
-    return end_file(run, temporary, status, &error);
+    return heap_end_file(run, temporary, status, &error);
 }

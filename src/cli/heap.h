@@ -71,6 +71,8 @@ int table_print(struct table *t, const struct heap_run *run);
 void heap_put_json(const char *text);
 /* With what a terminal would obey, and line ends, made visible; and no longer than fits. */
 void heap_put_text(const char *text, size_t columns);
+/* How many columns that takes. */
+size_t heap_text_columns(const char *text, size_t columns);
 
 /* A name out of the library, to be freed. NULL: out of memory. */
 char *heap_name(const gbx_heap *heap, uint32_t number,
@@ -85,6 +87,13 @@ bool heap_ends_with(const char *text, const char *end);
 int heap_open(const char *file, gbx_heap **out_heap);
 /* cmd_heap_graph.c: the node that the first word means; the root if there is none. An outcome. */
 int heap_find_node(struct heap_run *run, uint32_t *out_node);
+
+/* cmd_heap_convert.c: a file beside the one that --output asks for, under a name of its own until
+ * it is whole. An outcome, which was complained of. */
+int heap_begin_file(const struct heap_run *run, char **out_temporary, int *out_fd);
+/* Gives the file its name, which nobody has, if it is whole; else it goes. Frees the name. */
+int heap_end_file(
+    const struct heap_run *run, char *temporary, gbx_status status, gbx_error *error);
 
 /* --- the subcommands: an outcome, or HEAP_FAILED ------------------------------------------- */
 
@@ -107,5 +116,6 @@ int heap_collections(struct heap_run *run);
 int heap_leaks(struct heap_run *run);
 int heap_trend(struct heap_run *run);
 int heap_report(struct heap_run *run);
+int heap_query(struct heap_run *run);
 
 #endif

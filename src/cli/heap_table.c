@@ -156,13 +156,34 @@ is_unfit(const unsigned char *p)
                                 (p[1] == 0x81 && p[2] >= 0xA6 && p[2] <= 0xA9)));
 }
 
+/* Bytes of the character that begins at `p`. */
+static size_t
+character_bytes(const unsigned char *p)
+{
+    return *p < 0xC0 ? 1 : *p < 0xE0 ? 2 : *p < 0xF0 ? 3 : 4;
+}
+
+size_t
+heap_text_columns(const char *text, size_t columns)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    size_t used = 0;
+
+    for (size_t at = 0; *p != '\0' && at < columns; at++) {
+        used += *p == '\n' || *p == '\t' ? 2 : 1;
+        for (size_t n = character_bytes(p); n > 0 && *p != '\0'; n--)
+            p++;
+    }
+    return used + (*p != '\0');
+}
+
 void
 heap_put_text(const char *text, size_t columns)
 {
     const unsigned char *p = (const unsigned char *)text;
 
     for (size_t at = 0; *p != '\0' && at < columns; at++) {
-        size_t n = *p < 0xC0 ? 1 : *p < 0xE0 ? 2 : *p < 0xF0 ? 3 : 4;
+        size_t n = character_bytes(p);
         if (*p < ' ' || *p == 0x7F || is_unfit(p))
             out_text(out(), *p == '\n' ? "\\n" : *p == '\t' ? "\\t" : "\xEF\xBF\xBD");
         else

@@ -10,10 +10,8 @@
 
 /* --- UTF-8 ------------------------------------------------------------------------------ */
 
-/* Bytes of the sequence that `p` begins with; 0: it is none. RFC 3629: no overlong forms, no
- * surrogates, nothing past U+10FFFF. */
-static size_t
-sequence(const uint8_t *p, size_t len)
+size_t
+source_sequence(const uint8_t *p, size_t len)
 {
     uint8_t low = 0x80, high = 0xBF;
     size_t n;
@@ -62,7 +60,7 @@ check_text(const struct source *source, gbx_error *error)
     size_t len = source->text.len;
 
     for (size_t i = 0, n; i < len; i += n) {
-        n = sequence(p + i, len - i);
+        n = source_sequence(p + i, len - i);
         if (n == 0)
             return fail_with(error, OUTCOME_INPUT,
                 "%s: not UTF-8: byte 0x%02x at offset %zu, line %zu", source->name, p[i], i,
