@@ -308,13 +308,11 @@ const struct command command_heap = {
         "A node is a number from 0, the root, as are dominator, from_node and to_node; id is "
         "what "
         "@ID means. The name of an edge is a number where it is an index.",
-    .examples =
-        "glovebox heap summary --top 10 out.heapsnapshot\n"
-        "glovebox heap diff --filter Session before.heapsnapshot after.heapsnapshot\n"
-        "glovebox heap path out.heapsnapshot Session\n"
-        "glovebox heap query out.heapsnapshot 'SELECT type, count(*) FROM nodes GROUP BY "
-        "1'\n"
-        "glovebox heap assert out.heapsnapshot 'count(Session) < 10' 'total < 50M'",
+    .examples = "glovebox heap summary --top 10 out.heapsnapshot\n"
+                "glovebox heap diff --filter Session before.heapsnapshot after.heapsnapshot\n"
+                "glovebox heap path out.heapsnapshot Session\n"
+                "glovebox heap query out.heapsnapshot 'SELECT avg(shallow) FROM nodes'\n"
+                "glovebox heap assert out.heapsnapshot 'count(Session) < 10' 'total < 50M'",
     .flags = flags,
     .run = heap_main,
 };

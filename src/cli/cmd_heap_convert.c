@@ -1,5 +1,6 @@
 /* cmd_heap_convert.c - convert, redact, slice: snapshots made of others. */
 #include "base/fd.h"
+#include "base/result_file.h"
 #include "cli/heap.h"
 
 #include <errno.h>
@@ -52,21 +53,58 @@ heap_begin_file(const struct heap_run *run, char **out_temporary, int *out_fd)
     return OUTCOME_OK;
 }
 
+/* Says why there is no file. */
+static int
+complain_of(const struct heap_run *run, gbx_status status, gbx_error *error)
+{
+    if (signals_caught() != 0)
+        return complain(interrupted(error), "%s", error->message);
+    return complain(status == GBX_EINVAL ? OUTCOME_INPUT : OUTCOME_OUTPUT, "%s: %s",
+        run->options.output, error->message);
+}
+
 int
 heap_end_file(const struct heap_run *run, char *temporary, gbx_status status, gbx_error *error)
 {
     const char *to = run->options.output;
     int outcome = OUTCOME_OK;
 
-    if (status == GBX_OK && link(temporary, to) != 0)
+    if (status != GBX_OK)
+        outcome = complain_of(run, status, error);
+    else if (link(temporary, to) != 0)
         outcome = complain(OUTCOME_OUTPUT, "%s: %s", to, strerror(errno));
-    else if (status != GBX_OK && signals_caught() != 0)
-        outcome = complain(interrupted(error), "%s", error->message);
-    else if (status != GBX_OK)
-        outcome = complain(status == GBX_EINVAL ? OUTCOME_INPUT : OUTCOME_OUTPUT, "%s: %s", to,
-            error->message);
     (void)unlink(temporary);
     free(temporary);
+    return outcome;
+}
+
+/* The file that is asked for, which is not there; it has no name until it is whole. */
+static int
+begin_nameless(const struct heap_run *run, struct result_file *file)
+{
+    gbx_error error = GBX_ERROR_INIT;
+    const char *to = run->options.output;
+
+    if (to == NULL)
+        return complain(OUTCOME_USAGE, "heap: where to? --output FILE");
+    if (result_file_create(file, to, false, &error) == GBX_OK)
+        return OUTCOME_OK;
+    result_file_close(file);
+    return complain(OUTCOME_OUTPUT, "%s", error.message);
+}
+
+/* It gets its name if it is whole, or else is gone. */
+static int
+end_nameless(
+    const struct heap_run *run, struct result_file *file, gbx_status status, gbx_error *error)
+{
+    int outcome = OUTCOME_OK;
+
+    if (status != GBX_OK)
+        outcome = complain_of(run, status, error);
+    else if (result_file_name(file, error) != GBX_OK)
+        outcome = complain(OUTCOME_OUTPUT, "%s", error->message);
+    result_file_close(file);
     return outcome;
 }
 
@@ -76,20 +114,19 @@ copy(const struct heap_run *run, bool redacted, const uint8_t *key)
 {
     const char *from = run->files[0];
     gbx_error error = GBX_ERROR_INIT;
-    char *temporary = NULL;
     GBX_AUTOFD in = strcmp(from, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
                                            : open(from, O_RDONLY | O_CLOEXEC);
-    GBX_AUTOFD file = -1;
+    struct result_file file = { .fd = -1 };
 
     if (in < 0)
         return complain(OUTCOME_INPUT, "%s: %s", from, strerror(errno));
-    int outcome = heap_begin_file(run, &temporary, &file);
+    int outcome = begin_nameless(run, &file);
     if (outcome != OUTCOME_OK)
         return outcome;
     gbx_heap_options options = options_for(run->options.output);
-    gbx_status status = redacted ? gbx_heap_redact(in, file, key, &options, &error)
-                                 : gbx_heap_convert(in, file, &options, &error);
-    return heap_end_file(run, temporary, status, &error);
+    gbx_status status = redacted ? gbx_heap_redact(in, file.fd, key, &options, &error)
+                                 : gbx_heap_convert(in, file.fd, &options, &error);
+    return end_nameless(run, &file, status, &error);
 }
 
 int
@@ -131,19 +168,18 @@ int
 heap_slice(struct heap_run *run)
 {
     gbx_error error = GBX_ERROR_INIT;
-    char *temporary = NULL;
     uint32_t node = 0, depth = 0;
-    GBX_AUTOFD file = -1;
+    struct result_file file = { .fd = -1 };
 
     if (!read_depth(run->options.depth, &depth))
         return complain(
             OUTCOME_USAGE, "heap: --depth %s: expected a number from 1", run->options.depth);
     int outcome = heap_find_node(run, &node);
     if (outcome == OUTCOME_OK)
-        outcome = heap_begin_file(run, &temporary, &file);
+        outcome = begin_nameless(run, &file);
     if (outcome != OUTCOME_OK)
         return outcome;
     gbx_heap_options options = options_for(run->options.output);
-    gbx_status status = gbx_heap_slice(run->heaps[0], node, depth, file, &options, &error);
-    return heap_end_file(run, temporary, status, &error);
+    gbx_status status = gbx_heap_slice(run->heaps[0], node, depth, file.fd, &options, &error);
+    return end_nameless(run, &file, status, &error);
 }

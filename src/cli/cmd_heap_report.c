@@ -4,7 +4,9 @@
  * Of several, the last one is what the page is about. Two are in memory at once, three while the
  * series is read.
  */
+#include "base/error.h"
 #include "base/fd.h"
+#include "base/result_file.h"
 #include "cli/heap_report.h"
 
 #include <errno.h>
@@ -36,29 +38,26 @@ stopped(void)
     return complain(interrupted(&error), "%s", error.message);
 }
 
-/* Under a name of its own beside the target, which it then takes. */
 static int
-write_beside(const char *path, const struct buf *page)
+write_whole(const char *path, const struct buf *page)
 {
-    struct buf name = { .max = UINT32_MAX };
-
-    buf_printf(&name, "%s.XXXXXX", path);
-    char *temporary = heap_text_of(&name);
-    if (temporary == NULL)
-        return heap_no_memory();
-    GBX_AUTOFD fd = mkostemp(temporary, O_CLOEXEC);
+    struct result_file file = { .fd = -1 };
+    gbx_error error = GBX_ERROR_INIT;
     mode_t mask = umask(0);
+
     (void)umask(mask);
-    bool made = fd >= 0;
-    bool written = made && fchmod(fd, 0666 & ~mask) == 0 && write_all(fd, page->p, page->len) &&
-                   signals_caught() == 0 && rename(temporary, path) == 0;
-    int reason = errno;
-    if (made && !written)
-        (void)unlink(temporary);
-    free(temporary);
-    if (!written && signals_caught() != 0)
+    gbx_status status = result_file_create(&file, path, true, &error);
+    if (status == GBX_OK && fchmod(file.fd, 0666 & ~mask) < 0)
+        status = fail_errno(&error, "cannot write %s", path);
+    if (status == GBX_OK)
+        status = result_file_write(&file, buf_span(page), &error);
+    bool stop = signals_caught() != 0;
+    if (status == GBX_OK && !stop)
+        status = result_file_name(&file, &error);
+    result_file_close(&file);
+    if (stop)
         return stopped();
-    return written ? OUTCOME_OK : complain(OUTCOME_OUTPUT, "%s: %s", path, strerror(reason));
+    return status == GBX_OK ? OUTCOME_OK : complain(OUTCOME_OUTPUT, "%s", error.message);
 }
 
 /* A link is followed; what is no file, a pipe or a terminal, is written to as it is. */
@@ -74,7 +73,7 @@ write_page(const char *path, const struct buf *page)
                    ? OUTCOME_OK
                    : complain(OUTCOME_OUTPUT, "%s: %s", path, strerror(errno));
     }
-    return write_beside(realpath(path, resolved) != NULL ? resolved : path, page);
+    return write_whole(realpath(path, resolved) != NULL ? resolved : path, page);
 }
 
 /* --- what it is made of --------------------------------------------------------------------- */

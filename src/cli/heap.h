@@ -88,7 +88,7 @@ int heap_open(const char *file, gbx_heap **out_heap);
 /* cmd_heap_graph.c: the node that the first word means; the root if there is none. An outcome. */
 int heap_find_node(struct heap_run *run, uint32_t *out_node);
 
-/* cmd_heap_convert.c: a file beside the one that --output asks for, under a name of its own until
+/* cmd_heap_convert.c: a file beside the one that --output asks for, for who needs a name, until
  * it is whole. An outcome, which was complained of. */
 int heap_begin_file(const struct heap_run *run, char **out_temporary, int *out_fd);
 /* Gives the file its name, which nobody has, if it is whole; else it goes. Frees the name. */

@@ -44,7 +44,8 @@ wrapped_compile(const char *const wrapper[2], const struct engine_source *source
         line--;
     else
         column -= static_cast<int>(head.length());
-    v8::ScriptCompiler::Source in(text, v8::ScriptOrigin(from.ResourceName(), line, column));
+    v8::ScriptCompiler::Source in(
+        text, v8::ScriptOrigin(from.ResourceName(), line, column, true));
     return v8::ScriptCompiler::CompileUnboundScript(eng.isolate, &in);
 }
 

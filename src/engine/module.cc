@@ -33,7 +33,9 @@ source_origin(const struct engine_source *source, bool module)
 
     if (source->file.len == 0 || !text_new(source->file).ToLocal(&name))
         name = text_of("<eval>");
-    return v8::ScriptOrigin(name, offset_of(source->line), offset_of(source->column), false, -1,
+    /* Of all origins: V8's inspector keeps what a page's script threw from other pages, and here
+     * that would be everything. */
+    return v8::ScriptOrigin(name, offset_of(source->line), offset_of(source->column), true, -1,
         v8::Local<v8::Value>(), false, false, module);
 }
 

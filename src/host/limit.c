@@ -70,7 +70,7 @@ limit_asked(gbx_isolate *isolate)
     s->file.fd = -1;
     s->memory_bytes =
         isolate->options.memory_limit_bytes * SNAPSHOT_MEMORY_MOST + SNAPSHOT_MEMORY_BYTES;
-    if (result_file_create(&s->file, isolate->limit.path, &error) != GBX_OK) {
+    if (result_file_create(&s->file, isolate->limit.path, true, &error) != GBX_OK) {
         note_error(isolate, error.message);
         snapshot_free(s);
         return LIMIT_NEVER;

@@ -5,10 +5,10 @@
  */
 #include "host/profile.h"
 #include "host/host.h"
-#include "host/result_file.h"
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/result_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,7 +75,7 @@ static gbx_status
 write_file(const char *path, const char *text, size_t len, gbx_error *error)
 {
     struct result_file file = { .fd = -1 };
-    gbx_status status = result_file_create(&file, path, error);
+    gbx_status status = result_file_create(&file, path, true, error);
 
     if (status == GBX_OK)
         status = result_file_write(&file, span_of(text, len), error);

@@ -463,7 +463,7 @@ snapshot_open(const gbx_snapshot_options *options, struct snapshot **out, gbx_er
     s->data = o.data;
     s->timeout_us = o.timeout_us;
     s->memory_bytes = o.memory_bytes;
-    status = o.path == NULL ? GBX_OK : result_file_create(&s->file, o.path, error);
+    status = o.path == NULL ? GBX_OK : result_file_create(&s->file, o.path, true, error);
     if (status != GBX_OK) {
         snapshot_free(s);
         return status;

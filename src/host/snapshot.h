@@ -7,8 +7,8 @@
 #ifndef HOST_SNAPSHOT_H
 #define HOST_SNAPSHOT_H
 
+#include "base/result_file.h"
 #include "host/host.h"
-#include "host/result_file.h"
 
 struct snapshot {
     struct snapshot *next; /* in isolate->snapshots */

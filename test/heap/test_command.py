@@ -7,10 +7,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'integration/cli'))
 
-from support import BUILD, Place, finish
+from support import BUILD, PATIENCE, Place, finish
 import tap
 
 PROGRAM = '''
@@ -244,6 +245,63 @@ def test_convert_there_and_back():
         place.put('cut.zst', packed[:-9])
         place.run('heap', 'convert', 'cut.zst', '-o', 'd').is_like(3, '', '...ends too early')
         place.makes('b.zst', 'c', 'cut.zst')
+
+
+def nameless(place):
+    """Whether the file system has files without names; elsewhere a kill -9 may leave one that has a name of its own."""
+    try:
+        os.close(os.open(place.path, os.O_TMPFILE | os.O_WRONLY, 0o600))
+    except OSError:
+        return False
+    return True
+
+
+def written_by(process, place):
+    """Whether the process has a file of the place open that has no name."""
+    for fd in pathlib.Path(f'/proc/{process.pid}/fd').iterdir():
+        try:
+            if fd.readlink().parent == place.path and fd.stat().st_nlink == 0:
+                return True
+        except FileNotFoundError:
+            pass
+    return False
+
+
+def test_killed_while_it_writes_it_leaves_nothing():
+    with Place(a=snapshot()) as place:
+        if not nameless(place):
+            return
+        for words in (['convert', '-', '-o', 'b'], ['convert', '-', '-o', 'b.zst'], ['redact', '-', '-o', 'b']):
+            process = place.start('heap', *words, stdin=subprocess.PIPE)
+            process.stdin.write(snapshot()[:len(snapshot()) // 2])
+            process.stdin.flush()
+            until = time.monotonic() + PATIENCE
+            while not written_by(process, place):
+                assert process.poll() is None and time.monotonic() < until, words
+                time.sleep(0.01)
+            process.kill()
+            process.communicate()
+            assert process.returncode == -signal.SIGKILL and place.names() == ['a'], (words, place.names())
+
+
+def test_killed_at_any_time_it_leaves_nothing_or_all():
+    with Place(a=kept()) as place:
+        if not nameless(place):
+            return
+        for name, words in (('b', ['slice', 'a', 'Rows', '-o', 'b']), ('p.html', ['report', 'a', '-o', 'p.html'])):
+            began = time.monotonic()
+            place.run('heap', *words).is_like(0, '', '')
+            took = time.monotonic() - began
+            whole = (place.path / name).read_bytes()
+            for i in range(12):
+                (place.path / name).unlink(missing_ok=True)
+                process = place.start('heap', *words)
+                time.sleep(took * i / 11)
+                process.kill()
+                process.communicate()
+                assert place.names() in (['a'], sorted(['a', name])), place.names()
+                assert name not in place.names() or (place.path / name).read_bytes() == whole
+            (place.path / name).unlink(missing_ok=True)
 
 
 SECRETS = '''

@@ -179,8 +179,9 @@ CleanTest(session, pauses_on_exceptions)
     const gbx_value *thrown = event(&c, "Runtime.exceptionThrown");
     cr_assert(is_text(at(thrown, "params.exceptionDetails.url"), "throws.js"));
     cr_assert_eq(number_of(at(thrown, "params.exceptionDetails.lineNumber")), 2);
-    cr_assert(
-        is_text(at(thrown, "params.exceptionDetails.text"), "Uncaught RangeError: loose"));
+    cr_assert(is_text(at(thrown, "params.exceptionDetails.text"), "Uncaught"));
+    cr_assert(is_text(at(thrown, "params.exceptionDetails.exception.className"), "RangeError"));
+    cr_assert_not_null(at(thrown, "params.exceptionDetails.scriptId"));
     cr_assert_gt(
         gbx_value_length(at(thrown, "params.exceptionDetails.stackTrace.callFrames")), 0);
     (void)answer(5, "Debugger.setPauseOnExceptions", "\"state\":\"all\"");
@@ -190,6 +191,36 @@ CleanTest(session, pauses_on_exceptions)
     (void)pauses_in("f", 2);
     (void)answer(7, "Debugger.resume", NULL);
     settle(call, GBX_ETHROW);
+    done(&w);
+}
+
+/* The object of the exception that a session is told of. */
+static const gbx_value *
+told_of(struct world *w, const char *source)
+{
+    settle(run_file(w, "told.js", source, 0), GBX_ETHROW);
+    return at(event(&c, "Runtime.exceptionThrown"), "params.exceptionDetails.exception");
+}
+
+CleanTest(session, is_given_what_was_thrown_to_look_into)
+{
+    struct world w = world_open(NULL);
+    const char *id = NULL;
+    char params[256];
+
+    debug(&w);
+    const gbx_value *thrown = told_of(&w, "throw { deep: { answer: 42 } }");
+    cr_assert_eq(gbx_value_get_string(at(thrown, "objectId"), &id, NULL), GBX_OK);
+    (void)snprintf(params, sizeof params,
+        "\"objectId\":\"%s\",\"returnByValue\":true,"
+        "\"functionDeclaration\":\"function () { return this.deep.answer }\"",
+        id);
+    const gbx_value *got = answer(3, "Runtime.callFunctionOn", params);
+    cr_assert_eq(number_of(at(got, "result.result.value")), 42);
+    cr_assert_eq(number_of(at(told_of(&w, "throw 7"), "value")), 7);
+    thrown = told_of(&w, "null.x");
+    cr_assert(is_text(at(thrown, "subtype"), "error"));
+    cr_assert(is_text(at(thrown, "className"), "TypeError"));
     done(&w);
 }
 

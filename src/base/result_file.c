@@ -1,9 +1,9 @@
-/* result_file.c - where a snapshot or a profile is written.
+/* result_file.c - where a snapshot, a profile or a report is written.
  *
  * A file is written without a name (O_TMPFILE) and gets it when it is whole, so that whatever
  * happens, kill -9 included, there is a whole snapshot or none.
  */
-#include "host/result_file.h"
+#include "base/result_file.h"
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -17,9 +17,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 gbx_status
-result_file_create(struct result_file *f, const char *path, gbx_error *error)
+result_file_create(struct result_file *f, const char *path, bool replaces, gbx_error *error)
 {
     struct stat st;
     char copy[PATH_MAX];
@@ -28,6 +29,11 @@ result_file_create(struct result_file *f, const char *path, gbx_error *error)
         return fail(error, GBX_EINVAL, "path: too long");
     if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
         return fail(error, GBX_EINVAL, "%s is there and is not a regular file", path);
+    if (!replaces && access(path, F_OK) == 0) {
+        errno = EEXIST;
+        return fail_errno(error, "cannot write %s", path);
+    }
+    f->replaces = replaces;
     (void)snprintf(copy, sizeof copy, "%s", path);
     const char *directory = dirname(copy);
     f->path = strdup(path);
@@ -61,7 +67,7 @@ result_file_name(struct result_file *f, gbx_error *error)
         /* linkat() never replaces: a name of our own first, then rename(), which does. */
         if (linkat(AT_FDCWD, source, AT_FDCWD, f->path, AT_SYMLINK_FOLLOW) == 0)
             return GBX_OK;
-        if (errno != EEXIST)
+        if (errno != EEXIST || !f->replaces)
             return fail_errno(error, "cannot write %s", f->path);
         for (int i = 0; i < 100 && f->temporary == NULL; i++) {
             if (asprintf(&f->temporary, "%s.%d-%d", f->path, (int)getpid(), i) < 0)
@@ -76,6 +82,10 @@ result_file_name(struct result_file *f, gbx_error *error)
         if (f->temporary == NULL)
             return fail_errno(error, "cannot write %s", f->path);
     }
+    /* The name that it had goes when it is closed. */
+    if (!f->replaces)
+        return link(f->temporary, f->path) == 0 ? GBX_OK
+                                                : fail_errno(error, "cannot write %s", f->path);
     if (rename(f->temporary, f->path) < 0)
         return fail_errno(error, "cannot write %s", f->path);
     free(f->temporary);

@@ -1,11 +1,11 @@
 /* result_file.h - a file that is there when it is whole, or not at all.
  *
- * Runs in:  host.
+ * Runs in:  host, for snapshots and profiles; the command, for what it is told to write.
  * Trusts:   nothing of the bytes but their number.
- * Threads:  as host.h.
+ * Threads:  one per file.
  */
-#ifndef HOST_RESULT_FILE_H
-#define HOST_RESULT_FILE_H
+#ifndef BASE_RESULT_FILE_H
+#define BASE_RESULT_FILE_H
 
 #include "base/span.h"
 
@@ -16,14 +16,16 @@
 struct result_file {
     int fd;          /* owned if there is a path, else the caller's; -1: none */
     bool nameless;   /* fd is an O_TMPFILE */
+    bool replaces;   /* what has that name when it gets it */
     char *path;      /* owned; NULL: no file of ours */
     char *temporary; /* owned; a name that the file has until it is whole; NULL: none */
     uint64_t bytes;  /* written so far */
 };
 
 /* Opens a file that has no name, or a temporary one, until it is whole. To be closed also if that
- * failed. */
-gbx_status result_file_create(struct result_file *f, const char *path, gbx_error *error);
+ * failed. Without `replaces` one that is there is an error, at once or when it is whole. */
+gbx_status result_file_create(
+    struct result_file *f, const char *path, bool replaces, gbx_error *error);
 /* Appends, to the file or to the caller's descriptor. */
 gbx_status result_file_write(struct result_file *f, struct span piece, gbx_error *error);
 /* It is whole: gives it its name. */
