@@ -16,7 +16,9 @@ static const struct victim {
 } victims[] = { { "gbx-cell", GBX_ECRASHED }, { "gbx-template", GBX_ELOST },
     { "gbx-zygote", GBX_ELOST } };
 
-enum { VICTIMS = sizeof victims / sizeof victims[0] };
+enum {
+    VICTIMS = sizeof victims / sizeof victims[0]
+};
 
 static const struct victim *victim; /* of the next blow; NULL: has been dealt */
 
@@ -135,8 +137,8 @@ do_nothing(gbx_callback *callback, void *data)
 }
 
 static void
-strike_at_a_function(gbx_isolate *fork, const char *path, gbx_function *function, void **data,
-    void *rebind_data)
+strike_at_a_function(
+    gbx_isolate *fork, const char *path, gbx_function *function, void **data, void *rebind_data)
 {
     (void)fork;
     (void)path;

@@ -211,6 +211,12 @@ Test(receive_script, a_cache_is_bytes)
     refuse_cache(TRUE_VALUE);
 }
 
+/* A view of bytes has bytes, and is not what was asked for. */
+Test(receive_script, a_cache_is_no_typed_array)
+{
+    refuse_cache(VALUE('B', 2, 'a', 'b', 'V', 'B', 0, 2, 0));
+}
+
 Test(receive_script, a_cache_is_not_empty)
 {
     refuse_cache(EMPTY_VALUE);
