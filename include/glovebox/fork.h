@@ -41,7 +41,8 @@ typedef struct gbx_fork_options {
  * The original must be at rest: no call under way and none that waits for a promise, no host
  * promise open (gbx_callback_defer()), no heap snapshot, no inspector session. Promises that only
  * the guest knows are no matter; they are open in both. Requests that run no guest code are waited
- * for.
+ * for, and so is what the guest does about host promises that were settled, and imports that were
+ * answered; callbacks run meanwhile.
  *
  * The fork has the original's limits and its own accounts, and both live and die on their own. It
  * has the same contexts (gbx_fork_context()), the same host functions, the same callback for

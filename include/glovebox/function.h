@@ -40,7 +40,9 @@ enum gbx_function_flags {
     /* Arguments that are functions arrive as values of kind GBX_REFERENCE; else a guest that
      * passes one gets a DataCloneError. */
     GBX_FUNCTION_REFERENCES = 2,
-    /* ArrayBuffers in the arguments leave the guest, as those of a result with GBX_RESULT_MOVE. */
+    /* ArrayBuffers in the arguments leave the guest, as those of a result with GBX_RESULT_MOVE.
+     * They stay if the call is refused: an argument cannot go, or there are 64 host functions
+     * under way. */
     GBX_FUNCTION_MOVE = 4,
 };
 

@@ -80,6 +80,16 @@ send_callback(
     buf_clear(arguments);
 }
 
+/* A call is one level of nesting, and a callback. */
+static bool
+on_host_is_full(void *data)
+{
+    const struct cell *cell = data;
+
+    return cell->current == NULL || cell->nesting + cell->blocked >= NESTING_MAX ||
+           table_is_full(&cell->callbacks);
+}
+
 static void
 on_call_host(void *data, uint32_t function, uint32_t count, struct buf *arguments,
     struct engine_answer *answer)
@@ -92,8 +102,7 @@ on_call_host(void *data, uint32_t function, uint32_t count, struct buf *argument
         .name = span_text("RangeError"),
         .message = span_text("too many host functions are under way") };
     answer->unsent = true;
-    if (task == NULL || cell->nesting + cell->blocked >= NESTING_MAX ||
-        (id = table_add(&cell->callbacks, task)) == 0)
+    if (on_host_is_full(cell) || (id = table_add(&cell->callbacks, task)) == 0)
         return;
     bool blocked = false;
     task->refs++;
@@ -261,6 +270,7 @@ on_keep(void *data, const void *p)
 }
 
 const struct engine_hooks cell_hooks = {
+    .host_is_full = on_host_is_full,
     .call_host = on_call_host,
     .post_host = on_post_host,
     .settled = on_settled,

@@ -116,6 +116,8 @@ struct bytes;
 
 /* Calls from the engine into the cell. Every one runs on the engine's thread. */
 struct engine_hooks {
+    /* Whether call_host would refuse a call now, whatever it is. NULL: never. */
+    bool (*host_is_full)(void *cell);
     /* The guest called host function `function` with `count` encoded arguments, each a u32
      * little-endian length and that many bytes of structured clone, one after the other, some of
      * them as pieces. The hook drops the bytes as soon as they are sent. */

@@ -6,7 +6,6 @@
  */
 #include "engine/priv.h"
 
-#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -15,7 +14,6 @@ struct given {
     v8::Global<v8::Function> function; /* weak */
 };
 
-static std::unordered_map<uint32_t, struct given *> all;
 static std::unordered_set<uint32_t> unread; /* in messages that may still be read */
 static std::vector<uint32_t> released;      /* the host is to be told of them */
 
@@ -27,19 +25,15 @@ on_collected(const v8::WeakCallbackInfo<struct given> &info)
 
     given->function.Reset();
     released.push_back(given->id);
-    all.erase(given->id);
     delete given;
 }
 
 v8::MaybeLocal<v8::Function>
 given_function(v8::Local<v8::Context> context, uint32_t id, uint32_t flags, struct span name)
 {
-    auto found = all.find(id);
     v8::Local<v8::Function> function;
     v8::Local<v8::String> text;
 
-    if (found != all.end()) /* its message is read once more */
-        return found->second->function.Get(eng.isolate);
     if (!text_new(name).ToLocal(&text) || !host_function(context, id, flags).ToLocal(&function))
         return v8::MaybeLocal<v8::Function>();
     function->SetName(text);
@@ -47,7 +41,6 @@ given_function(v8::Local<v8::Context> context, uint32_t id, uint32_t flags, stru
     made->id = id;
     made->function.Reset(eng.isolate, function);
     made->function.SetWeak(made, on_collected, v8::WeakCallbackType::kParameter);
-    all[id] = made;
     unread.erase(id);
     return function;
 }

@@ -179,7 +179,10 @@ arguments_write(v8::Local<v8::Context> context, const v8::FunctionCallbackInfo<v
                      : argument_write(context, info[i], moves ? &moved : nullptr, out)))
             return false;
     }
-    moved_leave(moved);
+    bool posts = (flags & ENGINE_FUNCTION_POST) != 0;
+    if (moved.empty() || posts || eng.hooks.host_is_full == nullptr ||
+        !eng.hooks.host_is_full(eng.cell)) /* then they stay, and the call is refused */
+        moved_leave(moved);
     return true;
 }
 

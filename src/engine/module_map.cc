@@ -92,7 +92,6 @@ void
 modules_forget_context(uint32_t id)
 {
     loads_forget_context(id);
-    engine_loader(id, false);
     for (auto it = numbered.begin(); it != numbered.end();) {
         struct module_entry *entry = it->second;
         bool gone = entry->context == id;

@@ -111,6 +111,40 @@ is_running(const gbx_isolate *isolate)
     return isolate->nesting > 0;
 }
 
+/* A settlement under way, when nothing else of the guest is. Its promise may have ended a call, whose
+ * caller then knows of nothing that could still run. */
+static gbx_future *
+last_settlement(const gbx_isolate *isolate)
+{
+    uint32_t cursor = 0, id;
+    gbx_future *future, *found = NULL;
+
+    while ((future = table_next(&isolate->futures, &cursor, &id)) != NULL) {
+        /* One that is not forgotten is waited for already, further down on this stack. */
+        if (future->runs && (future->kind != FUTURE_SETTLEMENT || !future->forgotten))
+            return NULL;
+        if (future->runs)
+            found = future;
+    }
+    return found;
+}
+
+/* Calls back. */
+static void
+await_settlements(gbx_isolate *isolate)
+{
+    uint64_t until = now_us() + START_TIMEOUT_US, now;
+    gbx_future *future;
+    bool ended = isolate->nesting == 0;
+
+    while (ended && (now = now_us()) < until && (future = last_settlement(isolate)) != NULL) {
+        future->forgotten = false; /* ours for a while */
+        ended = gbx_future_wait(future, (int64_t)(until - now), NULL) != GBX_EBUSY &&
+                future->finished;
+        gbx_future_free(future);
+    }
+}
+
 static gbx_status
 check_original(const gbx_isolate *isolate, gbx_error *error)
 {
@@ -400,18 +434,20 @@ gbx_isolate_fork(gbx_isolate *isolate, const gbx_fork_options *options,
         status = fail(&mine, GBX_EINVAL,
             "fork options: on_console, but the isolate was opened without it, and its cell "
             "drops what the guest prints");
-    if (status == GBX_OK)
+    isolate_ref(isolate);
+    if (status == GBX_OK) {
+        await_settlements(isolate);
         status = check_original(isolate, &mine);
+    }
     gbx_isolate *clone = status == GBX_OK ? isolate_like(isolate, &o) : NULL;
     if (status == GBX_OK && clone == NULL)
         status = fail(&mine, GBX_ENOMEM, "no memory for an isolate");
     if (status == GBX_OK) {
-        isolate_ref(isolate);
         status = fork_into(isolate, clone, &mine);
-        isolate_unref(isolate);
         if (status != GBX_OK)
             isolate_unref(clone);
     }
+    isolate_unref(isolate);
     if (status == GBX_OK)
         isolate_announce(clone);
     if (status == GBX_OK && (status = run_hook(clone, &o, &mine)) != GBX_OK)

@@ -226,6 +226,111 @@ fork_inside(gbx_callback *callback, void *data)
     return GBX_OK;
 }
 
+/* Has a call wait for a promise of the host's, settles that, and lets `rest` run in the guest when
+ * the call has ended: of that the host knows nothing. */
+static void
+leave_a_rest(const struct world *w, gbx_deferred **deferred, const char *rest)
+{
+    char source[512];
+
+    (void)snprintf(source, sizeof source,
+        "var p = later(), n = 0; p.then().then().then().then().then(() => { %s });"
+        "p.then(() => 7)",
+        rest);
+    *deferred = NULL;
+    gbx_future *future = start(w->context, source, GBX_AWAIT);
+    while (*deferred == NULL)
+        cr_assert_eq(gbx_future_wait(future, 10000, NULL), GBX_EBUSY);
+    cr_assert_eq(gbx_deferred_resolve(*deferred, NULL), GBX_OK);
+    cr_assert_eq(settle_number(future), 7);
+}
+
+static const char busy[] = "const end = Date.now() + 100; while (Date.now() < end); n = 1;";
+
+CleanTest(fork, waits_for_what_settled_promises_set_off)
+{
+    struct world w = world_open(NULL);
+    gbx_deferred *deferred = NULL;
+
+    give(w.context, "later", promise_later, &deferred);
+    for (int i = 0; i < 5; i++) {
+        leave_a_rest(&w, &deferred, busy);
+        gbx_isolate *fork = fork_of(w.isolate, NULL);
+        cr_assert_eq(eval_number(gbx_isolate_context(fork), "n"), 1);
+        gbx_isolate_close(fork);
+    }
+    expect_usable(&w);
+    world_close(&w);
+}
+
+CleanTest(fork, hears_how_that_ends)
+{
+    gbx_isolate_options options = GBX_ISOLATE_OPTIONS_INIT;
+    gbx_deferred *deferred = NULL;
+
+    options.timeout_us = 200000;
+    struct world w = world_open(&options);
+    give(w.context, "later", promise_later, &deferred);
+    leave_a_rest(&w, &deferred, "n = 2; for (;;);");
+    gbx_isolate *fork = fork_of(w.isolate, NULL);
+    cr_assert_eq(eval_number(gbx_isolate_context(fork), "n"), 2, "it was stopped");
+    gbx_isolate_close(fork);
+    expect_usable(&w);
+    world_close(&w);
+    options.timeout_us = GBX_NO_LIMIT;
+    w = world_open(&options);
+    give(w.context, "later", promise_later, &deferred);
+    leave_a_rest(&w, &deferred, "for (const all = [];;) all.push(new Array(1e5).fill(1))");
+    refuse_fork(w.isolate, NULL, GBX_EMEMORY);
+    world_close(&w);
+}
+
+struct meddling {
+    int close;
+    size_t printed;
+};
+
+/* In the middle of the wait for it. */
+static void
+meddle(gbx_isolate *isolate, uint32_t level, const char *text, size_t len, void *data)
+{
+    struct meddling *meddling = data;
+
+    (void)level;
+    (void)text;
+    (void)len;
+    meddling->printed++;
+    if (meddling->close)
+        gbx_isolate_close(isolate);
+    else
+        refuse_fork(isolate, NULL, GBX_EBUSY);
+}
+
+CleanTest(fork, may_meet_callbacks_while_it_waits)
+{
+    gbx_isolate_options options = GBX_ISOLATE_OPTIONS_INIT;
+    struct meddling meddling = { 0 };
+    gbx_deferred *deferred = NULL;
+    char rest[256];
+
+    (void)snprintf(rest, sizeof rest, "%s console.log(1); %s", busy, "n = 3;");
+    options.on_console = meddle;
+    options.data = &meddling;
+    for (; meddling.close < 2; meddling.close++) {
+        struct world w = world_open(&options);
+        give(w.context, "later", promise_later, &deferred);
+        leave_a_rest(&w, &deferred, rest);
+        if (meddling.close == 0) {
+            gbx_isolate_close(fork_of(w.isolate, NULL));
+        } else {
+            refuse_fork(w.isolate, NULL, GBX_EDISPOSED);
+            w.isolate = NULL;
+        }
+        world_close(&w);
+    }
+    cr_assert_eq(meddling.printed, 2);
+}
+
 static void
 hear_nothing(gbx_inspector *inspector, const char *json, size_t len, void *data)
 {

@@ -267,6 +267,48 @@ CleanTest(loader, is_not_waited_for_inside_of_a_host_function)
     world_close(&w);
 }
 
+static gbx_module *linked;
+
+static gbx_status
+evaluates_linked(gbx_callback *callback, void *data)
+{
+    gbx_error error = GBX_ERROR_INIT;
+    gbx_future *future = gbx_module_evaluate(linked, NULL);
+
+    (void)callback;
+    cr_assert_eq(gbx_future_wait(future, -1, &error), GBX_ETHROW);
+    cr_assert_str_eq(
+        error.message, "no module can be evaluated while another one's top level runs");
+    gbx_future_free(future);
+    ++*(int *)data;
+    return GBX_OK;
+}
+
+/* Also of one that is all there: it could reach what is half done. */
+CleanTest(loader, has_one_graph_evaluated_at_a_time)
+{
+    static const char source[] = "import { n } from 'half'; export const m = n";
+    struct world w = world_keeping(NULL);
+    int times = 0;
+
+    give(w.context, "inside", evaluates_linked, &times);
+    gbx_future_free(gbx_module_compile(w.context, source, sizeof source - 1, NULL, &linked));
+    gbx_future *future = gbx_module_link(linked, NULL);
+    wait_until(future, &imports.count, 1);
+    answer(imports.import[0], "inside(); export const n = 6");
+    settle(future, GBX_OK);
+    gbx_future *half = gbx_context_import(w.context, "half", NULL);
+    wait_until(half, &imports.count, 2);
+    cr_assert_eq(gbx_import_loaded(imports.import[1], "half"), 1);
+    settle(half, GBX_OK);
+    cr_assert_eq(times, 1);
+    gbx_value *exports = settle_value(gbx_module_evaluate(linked, NULL));
+    cr_assert_eq(number_of(gbx_value_get(exports, "m", GBX_NUL)), 6);
+    gbx_value_free(exports);
+    gbx_module_close(linked);
+    world_close(&w);
+}
+
 /* --- forks ---------------------------------------------------------------------------------- */
 
 CleanTest(loader, is_not_a_forks)

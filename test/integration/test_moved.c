@@ -259,6 +259,39 @@ CleanTest(moved, arguments_of_host_functions_are_where_they_take_them)
     world_close(&w);
 }
 
+static gbx_status
+go_deeper(gbx_callback *callback, void *data)
+{
+    gbx_future *future = start(gbx_isolate_context(gbx_callback_isolate(callback)), "go()", 0);
+
+    ++*(int *)data;
+    settle(future, GBX_OK);
+    return GBX_OK;
+}
+
+/* The 65th call inside of 64 others, and what the guest then has. */
+CleanTest(moved, they_stay_where_the_call_is_refused)
+{
+    struct world w = world_open(NULL);
+    int depth = 0;
+    const gbx_function_entry entry = { sizeof entry, GBX_FUNCTION_MOVE, "deeper", go_deeper,
+        &depth };
+
+    settle(gbx_context_set_functions(w.context, NULL, &entry, 1), GBX_OK);
+    expect_text(w.context,
+        "var why = '', stayed = 0, gone = 0;"
+        "function go() {"
+        "  const b = new Uint8Array(70000).fill(9);"
+        "  try { deeper(b) } catch (e) { why += e.message; }"
+        "  b[69999] === 9 ? stayed++ : gone++;"
+        "  return 0;"
+        "}"
+        "go(); `${why}: ${stayed} of ${stayed + gone}`",
+        "too many host functions are under way: 1 of 65");
+    cr_assert_eq(depth, 64);
+    world_close(&w);
+}
+
 /* A guest may give most of what it may have: no copy of it is made in there. */
 CleanTest(moved, it_needs_no_room_beside_it)
 {

@@ -183,6 +183,42 @@ CleanTest(rejection, by_the_million_is_cut)
     world_close(&w);
 }
 
+/* At most 1024 wait for the end of the microtasks, however many there are by then. */
+CleanTest(rejection, is_remembered_up_to_a_number)
+{
+    struct world w = open_told();
+
+    eval_only(w.context,
+        "var all = []; for (let i = 0; i < 3000; i++) all.push(Promise.reject(i));"
+        "for (const p of all.slice(0, 1024)) p.catch(() => 0); 0");
+    cr_assert_eq(told.count, 0, "those that were remembered have handlers by now");
+    eval_only(w.context, "Promise.reject(1); 0");
+    cr_assert_eq(told.count, 1);
+    cr_assert_eq(told.omitted, 3000 - 1024);
+    world_close(&w);
+}
+
+static gbx_status
+evaluate_inside(gbx_callback *callback, void *data)
+{
+    (void)data;
+    eval_only(gbx_isolate_context(gbx_callback_isolate(callback)), "Promise.reject(2); 0");
+    cr_assert_eq(told.count, 0, "the code that called may still handle what it has rejected");
+    return GBX_OK;
+}
+
+/* What is rejected has until the end of the outermost code to be handled. */
+CleanTest(rejection, is_not_told_inside_of_a_host_function)
+{
+    struct world w = open_told();
+
+    give(w.context, "inside", evaluate_inside, NULL);
+    eval_only(w.context, "var p = Promise.reject(1); inside(); p.catch(() => 0); 0");
+    cr_assert_eq(told.count, 1);
+    cr_assert_str_eq(told.values, "2\n");
+    world_close(&w);
+}
+
 /* Reasons run guest code when they are looked at, under the deadline of their call. */
 CleanTest(rejection, cannot_outlive_a_deadline)
 {
