@@ -111,8 +111,8 @@ is_running(const gbx_isolate *isolate)
     return isolate->nesting > 0;
 }
 
-/* A settlement under way, when nothing else of the guest is. Its promise may have ended a call, whose
- * caller then knows of nothing that could still run. */
+/* A settlement under way, when nothing else of the guest is. Its promise may have ended a call,
+ * whose caller then knows of nothing that could still run. */
 static gbx_future *
 last_settlement(const gbx_isolate *isolate)
 {
