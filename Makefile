@@ -9,6 +9,8 @@ MINUTES ?= 10
 # A log is spared the progress of the build.
 NINJA = ninja $$([ -t 2 ] || echo --quiet)
 MESON_TEST = meson test --no-rebuild --print-errorlogs
+# What takes snapshots: make e2e has them read back by memlab.
+SNAPSHOT_TESTS = snapshot snapshot_limit snapshot_ways fork inside inspector
 ASAN_TEST = $(MESON_TEST) -C build-asan --wrapper "$(CURDIR)/tools/sanitized"
 
 help: ## this list
@@ -36,7 +38,8 @@ test: ## all tests, built by gcc and clang and with sanitizers; the last line co
 e2e: ## Debian's Chromium: its DevTools on a cell, the page of heap report (pictures are build/*.png); heaps of other makers
 	@tools/setup e2e
 	@tools/configure build
-	@$(NINJA) -C build program test/devtools/devtools_host test/heap/heap_dump
+	@$(NINJA) -C build program test/devtools/devtools_host test/heap/heap_dump $(SNAPSHOT_TESTS:%=test/integration/test_%)
+	@GLOVEBOX_READER=memlab $(MESON_TEST) -C build --suite integration --timeout-multiplier 4 $(SNAPSHOT_TESTS)
 	@build/libexec/glovebox/engine/bin/node test/devtools/chromium.mjs build/test/devtools/devtools_host build/devtools.png
 	@build/libexec/glovebox/engine/bin/node test/devtools/report.mjs build/glovebox build/report-light.png build/report-dark.png
 	@build/libexec/glovebox/engine/bin/node --max-old-space-size=4096 test/heap/makers.mjs build/test/heap/heap_dump build/glovebox
