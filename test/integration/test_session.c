@@ -354,7 +354,7 @@ CleanTest(session, a_console_that_floods_is_told_of_in_numbers)
 {
     static const char enable[] = "{\"id\":1,\"method\":\"Runtime.enable\"}";
     enum {
-        LINES = 300000
+        LINES = 10000000
     };
     struct world w = world_open(NULL);
     struct flood flood = { 0 };
