@@ -1,8 +1,9 @@
-/* Thousands of contexts, failed imports, isolates: what they leave in the cell and at the host. */
+/* Thousands of contexts, failed imports, templates: what they leave in the cell and at the host. */
 #include "support.h"
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static double
@@ -136,5 +137,46 @@ CleanTest(leaks, ten_thousand_failed_imports_leave_nothing)
     double more = statistic(&w, "heapUsed");
     cr_assert_lt(more, heap + 1e6, "%.0f bytes, then %.0f", heap, more);
     cr_assert_leq(malloc_in_use(), before + 100000);
+    world_close(&w);
+}
+
+/* --- templates ------------------------------------------------------------------------------ */
+
+static void
+templates(const struct world *w, long count)
+{
+    static const char source[] = "globalThis.kept = new Array(1000).fill(1)";
+    const gbx_preload preload = {
+        .kind = GBX_PRELOAD_SCRIPT, .name = "lib.js", .data = source, .len = sizeof source - 1
+    };
+    gbx_template_options options = GBX_TEMPLATE_OPTIONS_INIT;
+
+    options.preloads = &preload;
+    options.count = 1;
+    for (long i = 0; i < count; i++) {
+        gbx_template *t = NULL;
+        gbx_isolate *isolate = NULL;
+        cr_assert_eq(gbx_template_open(w->runtime, &options, &t, NULL), GBX_OK);
+        cr_assert_eq(gbx_template_isolate(t, NULL, &isolate, NULL), GBX_OK);
+        if (i % 2 == 0) /* it may live longer than its template */
+            gbx_isolate_close(isolate);
+        gbx_template_close(t);
+        if (i % 2 != 0)
+            gbx_isolate_close(isolate);
+    }
+}
+
+/* GLOVEBOX_SOAK says how many. */
+CleanTest(leaks, templates_and_isolates_of_them_leave_nothing)
+{
+    const char *asked_for = getenv("GLOVEBOX_SOAK");
+    struct world w = world_open(NULL);
+
+    templates(&w, 50);
+    size_t before = malloc_in_use(), descriptors = descriptors_open();
+    templates(&w, asked_for != NULL ? strtol(asked_for, NULL, 10) : 300);
+    cr_assert_leq(malloc_in_use(), before + 100000);
+    cr_assert_eq(descriptors_open(), descriptors);
+    expect_usable(&w);
     world_close(&w);
 }
