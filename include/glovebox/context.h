@@ -71,6 +71,9 @@ GBX_API GBX_NODROP gbx_status gbx_context_open(GBX_BORROW gbx_isolate *isolate,
 /**
  * Releases a context that gbx_context_open() made. NULL is fine.
  *
+ * What the guest has begun there and waits with, for a promise, an import or a host function, ends
+ * with GBX_EDISPOSED. What runs without waiting ends first.
+ *
  * @threads one at a time.   @since 0.1
  */
 GBX_API void gbx_context_close(GBX_OWN gbx_context *context);

@@ -26,7 +26,7 @@ struct task {
     uint32_t id;      /* of the host's request, for the answer */
     uint32_t handle;  /* in cell.tasks: what the engine hands back in hooks.settled */
     uint32_t refs;    /* 1 for the open answer, 1 for each open host promise */
-    uint32_t context; /* that it runs in; 0: none, or a reference's */
+    uint32_t context; /* that it runs in; 0: none */
     uint32_t stops;   /* terminations that came before the request, and don't mean it */
     bool answered;
     bool on_stack;            /* between task_enter and task_leave */
@@ -239,7 +239,7 @@ void task_look(struct cell *cell);
 void task_end(struct cell *cell, struct task *task);
 /* Tells the host that nobody waits any more for what it promised the task, and forgets it. */
 void task_cancel(struct cell *cell, struct task *task);
-/* Ends the tasks of a context that wait for a promise. */
+/* Ends the tasks of a context: those that wait at once, those on the stack when they go on. */
 void task_drop_context(struct cell *cell, uint32_t context);
 /* True if the host waits for the answer of any. */
 bool task_is_awaited(struct cell *cell);

@@ -214,9 +214,10 @@ task_drop_context(struct cell *cell, uint32_t context)
     struct task *task;
 
     while ((task = table_next(&cell->tasks, &cursor, &id)) != NULL)
-        if (task->context == context && !task->answered && !task->on_stack) {
-            task->stopped = GBX_EDISPOSED;
-            task_end(cell, task);
+        if (task->context == context) {
+            if (task->stopped == GBX_OK)
+                task->stopped = GBX_EDISPOSED;
+            task_end(cell, task); /* or when it leaves the stack */
         }
 }
 
