@@ -49,8 +49,10 @@ answer(v8::Local<v8::Context> context, const struct asked *asked, v8::Local<v8::
 
     out->end = ENGINE_VALUE;
     buf_clear(&out->value);
-    if ((asked->flags & ASKED_EXPORTS) != 0 &&
-        !module_result(context, asked->flags, value).ToLocal(&value)) {
+    if ((asked->flags & ENGINE_IGNORE_RESULT) != 0) {
+        value = v8::Undefined(eng.isolate);
+    } else if ((asked->flags & ASKED_EXPORTS) != 0 &&
+               !module_result(context, asked->flags, value).ToLocal(&value)) {
         outcome_caught(context, caught, true, out);
         return;
     }
@@ -62,8 +64,6 @@ answer(v8::Local<v8::Context> context, const struct asked *asked, v8::Local<v8::
             outcome_message(out, ENGINE_TOO_BIG, "too many references");
         return;
     }
-    if ((asked->flags & ENGINE_IGNORE_RESULT) != 0)
-        value = v8::Undefined(eng.isolate);
     v8::LocalVector<v8::ArrayBuffer> moved(eng.isolate);
     enum clone_end end =
         (asked->flags & ENGINE_MOVE_RESULT) == 0

@@ -12,12 +12,10 @@
 /* A module of the host's. It is there as long as the host holds its number, and after that as long
  * as V8 has the module, whose import.meta is asked for late. */
 struct module_entry {
-    uint32_t id; /* 0: the host has let go */
     uint32_t context;
     int hash; /* V8's, of the module */
     enum engine_module_kind kind;
-    bool dying;                     /* V8 has dropped the module */
-    v8::Global<v8::Module> module;  /* weak when id is 0; empty: it did not compile */
+    v8::Global<v8::Module> module;  /* weak without a number; empty: it did not compile */
     v8::Global<v8::Value> contents; /* why; or what is exported; or, of WebAssembly, an array of
                                      * module and constructor of instances */
     v8::Global<v8::Value> meta;     /* empty: just the url */

@@ -88,7 +88,7 @@ module_result(v8::Local<v8::Context> context, uint32_t flags, v8::Local<v8::Valu
 {
     v8::Local<v8::Value> exports;
 
-    if (!held->IsObject() || (flags & ENGINE_IGNORE_RESULT) != 0)
+    if (!held->IsObject())
         return v8::Undefined(eng.isolate);
     if (!held.As<v8::Object>()->Get(context, text_of("exports")).ToLocal(&exports) ||
         (flags & ENGINE_AS_REFERENCE) != 0)
@@ -230,8 +230,5 @@ engine_module_call(uint32_t call, uint32_t flags, uint32_t module, struct span p
     if (root.IsEmpty())
         return;
     struct asked asked = { context_id(in), call, flags };
-    if (path.len == 0)
-        outcome_message(out, ENGINE_BAD_ID, "nothing has this path");
-    else
-        path_call(in, root, &asked, path, count, arguments, out);
+    path_call(in, root, &asked, path, count, arguments, out);
 }

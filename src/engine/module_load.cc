@@ -180,9 +180,6 @@ load_node(uint32_t id, v8::Local<v8::Module> module)
     for (int i = 0; i < imports->Length(); i++) {
         auto import = imports->Get(i).As<v8::ModuleRequest>();
         struct request request = { id, place, static_cast<uint32_t>(i), false, false, false };
-        if (import->GetPhase() != v8::ModuleImportPhase::kEvaluation)
-            return throw_type_error(
-                "this phase of import is not supported: '", import->GetSpecifier(), "'");
         if (!read_attributes(import->GetImportAttributes(), DECLARED, &request.json) ||
             !ask_texts(
                 load->context, &request, import->GetSpecifier(), module->GetResourceName()))
@@ -278,14 +275,6 @@ find_import(v8::Local<v8::Context>, size_t index, v8::Local<v8::Module> referrer
     return v8::MaybeLocal<v8::Module>();
 }
 
-static v8::MaybeLocal<v8::Object>
-refuse_source(v8::Local<v8::Context>, size_t, v8::Local<v8::Module> referrer)
-{
-    (void)throw_type_error(
-        "this phase of import is not supported: '", referrer->GetResourceName(), "' has it");
-    return v8::MaybeLocal<v8::Object>();
-}
-
 /* All is there. False: an exception is pending. Ends the load in any case. */
 static bool
 load_complete(v8::Local<v8::Context> context, uint32_t id)
@@ -297,7 +286,7 @@ load_complete(v8::Local<v8::Context> context, uint32_t id)
 
     loads.erase(found);
     linking = &load;
-    bool linked = root->InstantiateModule(context, find_import, refuse_source).FromMaybe(false);
+    bool linked = root->InstantiateModule(context, find_import).FromMaybe(false);
     linking = nullptr;
     if (!linked)
         return false;
@@ -474,29 +463,11 @@ import_dynamic(v8::Local<v8::Context> context, v8::Local<v8::Data>,
         if (ask_texts(context_id(context), &request, specifier, referrer))
             return promise->GetPromise();
     }
+    fail_load(context, request.load, caught, promise);
     if (caught.HasTerminated()) {
-        loads.erase(request.load);
         caught.ReThrow();
         return v8::MaybeLocal<v8::Promise>();
     }
-    fail_load(context, request.load, caught, promise);
-    return promise->GetPromise();
-}
-
-static v8::MaybeLocal<v8::Promise>
-import_phase(v8::Local<v8::Context> context, v8::Local<v8::Data> options,
-    v8::Local<v8::Value> referrer, v8::Local<v8::String> specifier, v8::ModuleImportPhase phase,
-    v8::Local<v8::FixedArray> attributes)
-{
-    v8::Local<v8::Promise::Resolver> promise;
-
-    if (phase == v8::ModuleImportPhase::kEvaluation)
-        return import_dynamic(context, options, referrer, specifier, attributes);
-    v8::Local<v8::Value> why = v8::Exception::TypeError(
-        words("this phase of import is not supported: '", specifier, "'"));
-    if (!v8::Promise::Resolver::New(context).ToLocal(&promise) ||
-        promise->Reject(context, why).IsNothing())
-        return v8::MaybeLocal<v8::Promise>();
     return promise->GetPromise();
 }
 
@@ -504,6 +475,5 @@ void
 module_install(v8::Isolate *isolate)
 {
     isolate->SetHostImportModuleDynamicallyCallback(import_dynamic);
-    isolate->SetHostImportModuleWithPhaseDynamicallyCallback(import_phase);
     isolate->SetHostInitializeImportMetaObjectCallback(module_meta);
 }

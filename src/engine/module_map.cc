@@ -33,7 +33,7 @@ entry_of(v8::Local<v8::Module> module)
     auto range = hashed.equal_range(module->GetIdentityHash());
 
     for (auto it = range.first; it != range.second; ++it)
-        if (!it->second->module.IsEmpty() && it->second->module == module)
+        if (it->second->module == module)
             return it->second;
     return nullptr;
 }
@@ -47,29 +47,21 @@ module_compiled(const struct module_entry *entry)
     return false;
 }
 
-static void
-entry_drop(struct module_entry *entry)
-{
-    auto range = hashed.equal_range(entry->hash);
-    auto it = range.first;
-
-    while (it != range.second && it->second != entry)
-        ++it;
-    if (it != range.second) /* else it did not compile */
-        hashed.erase(it);
-    delete entry;
-}
-
 /* V8 has dropped the module of a number that the host has let go. */
 static void
 collected(const v8::WeakCallbackInfo<struct module_entry> &info)
 {
     struct module_entry *entry = info.GetParameter();
+    auto range = hashed.equal_range(entry->hash);
+    auto it = range.first;
 
+    while (it->second != entry)
+        ++it;
+    hashed.erase(it);
     entry->module.Reset();
-    entry->dying = true;
+    /* Its other handles can't be given back during a collection. */
     info.SetSecondPassCallback([](const v8::WeakCallbackInfo<struct module_entry> &second) {
-        entry_drop(second.GetParameter());
+        delete second.GetParameter();
     });
 }
 
@@ -81,9 +73,8 @@ engine_module_free(uint32_t module)
     if (entry == nullptr)
         return;
     numbered.erase(module);
-    entry->id = 0;
     if (entry->module.IsEmpty())
-        entry_drop(entry);
+        delete entry;
     else
         entry->module.SetWeak(entry, collected, v8::WeakCallbackType::kParameter);
 }
@@ -101,7 +92,7 @@ modules_forget_context(uint32_t id)
     }
     for (auto it = hashed.begin(); it != hashed.end();) {
         struct module_entry *entry = it->second;
-        bool gone = entry->context == id && !entry->dying;
+        bool gone = entry->context == id;
         it = gone ? hashed.erase(it) : std::next(it);
         if (gone)
             delete entry;
@@ -145,7 +136,6 @@ evaluate_synthetic(v8::Local<v8::Context> context, v8::Local<v8::Module> module)
     if (entry == nullptr) /* its context goes */
         return done->GetPromise();
     v8::Local<v8::Value> contents = entry->contents.Get(eng.isolate);
-    entry->contents.Reset();
     if (entry->kind == ENGINE_MODULE_JSON) {
         if (!module->SetSyntheticModuleExport(eng.isolate, text_of("default"), contents)
                  .FromMaybe(false))
@@ -183,7 +173,7 @@ throw_json_error(v8::Local<v8::Context> context, v8::TryCatch &caught, struct sp
     v8::Local<v8::Value> error = caught.Exception(), message;
     v8::Local<v8::String> name;
 
-    if (!caught.HasTerminated() && error->IsNativeError() && text_new(file).ToLocal(&name) &&
+    if (error->IsNativeError() && text_new(file).ToLocal(&name) &&
         error.As<v8::Object>()->Get(context, text_of("message")).ToLocal(&message) &&
         message->IsString()) {
         name = v8::String::Concat(eng.isolate, name, text_of(": "));
@@ -203,8 +193,11 @@ compile_json(v8::Local<v8::Context> context, const struct engine_module *source,
     v8::Local<v8::String> text;
     v8::Local<v8::Value> value;
 
-    if (!source_text(&source->source).ToLocal(&text) ||
-        !v8::JSON::Parse(context, text).ToLocal(&value)) {
+    if (!source_text(&source->source).ToLocal(&text)) {
+        caught.ReThrow();
+        return v8::MaybeLocal<v8::Module>();
+    }
+    if (!v8::JSON::Parse(context, text).ToLocal(&value)) {
         throw_json_error(context, caught, source->source.file);
         return v8::MaybeLocal<v8::Module>();
     }
@@ -222,11 +215,6 @@ compile_value(v8::Local<v8::Context> context, const struct engine_module *source
 
     if (!clone_read(context, source->source.text).ToLocal(&value))
         return v8::MaybeLocal<v8::Module>();
-    if (!value->IsObject()) {
-        eng.isolate->ThrowException(v8::Exception::TypeError(
-            text_of("the exports of a module must be the properties of an object")));
-        return v8::MaybeLocal<v8::Module>();
-    }
     if (!export_names(context, value.As<v8::Object>()).ToLocal(&names))
         return v8::MaybeLocal<v8::Module>();
     for (uint32_t i = 0; i < names->Length(); i++) {
@@ -313,7 +301,6 @@ module_compile(v8::Local<v8::Context> context, uint32_t id, const struct engine_
     auto *entry = new module_entry{};
     v8::Local<v8::Module> module;
 
-    entry->id = id;
     entry->context = context_id(context);
     entry->kind = source->kind;
     if (compile(context, source, entry).ToLocal(&module)) {
@@ -360,16 +347,12 @@ module_meta(
         return;
     if (entry->kind == ENGINE_MODULE_WASM) {
         v8::Local<v8::Array> both = entry->contents.Get(eng.isolate).As<v8::Array>();
-        entry->contents.Reset();
         for (uint32_t i = 0; i < 2; i++)
             if (both->Get(context, i).ToLocal(&value))
                 (void)meta->CreateDataProperty(context, text_of(names[i]), value)
                     .FromMaybe(false);
     } else if (!entry->meta.IsEmpty()) {
-        v8::Local<v8::Value> given = entry->meta.Get(eng.isolate);
-        entry->meta.Reset();
-        if (given->IsObject())
-            meta_copy(context, given.As<v8::Object>(), meta);
+        meta_copy(context, entry->meta.Get(eng.isolate).As<v8::Object>(), meta);
     } else {
         (void)meta->CreateDataProperty(context, text_of("url"), module->GetResourceName())
             .FromMaybe(false);

@@ -309,6 +309,40 @@ CleanTest(loader, has_one_graph_evaluated_at_a_time)
     world_close(&w);
 }
 
+CleanTest(loader, evaluates_no_module_from_its_own_top_level)
+{
+    static const char source[] = "inside(); export const n = 6";
+    struct world w = world_open(NULL);
+    int times = 0;
+
+    give(w.context, "inside", evaluates_linked, &times);
+    settle(gbx_module_compile(w.context, source, sizeof source - 1, NULL, &linked), GBX_OK);
+    gbx_value *exports = settle_value(gbx_module_evaluate(linked, NULL));
+    cr_assert_eq(number_of(gbx_value_get(exports, "n", GBX_NUL)), 6);
+    cr_assert_eq(times, 1);
+    gbx_value_free(exports);
+    gbx_module_close(linked);
+    world_close(&w);
+}
+
+/* The engine does not know them yet. When it does, they must not pass for ordinary imports. */
+CleanTest(loader, knows_no_phases_of_imports)
+{
+    static const char *const sources[] = { "import source x from 'x'",
+        "import defer * as x from 'x'", "import.source('x')", "import.defer('x')" };
+    struct world w = world_keeping(NULL);
+    gbx_error error = GBX_ERROR_INIT;
+
+    for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++) {
+        gbx_future *future = start(w.context, sources[i], GBX_MODULE | GBX_AWAIT);
+        cr_assert_eq(gbx_future_wait(future, -1, &error), GBX_ETHROW, "%s", sources[i]);
+        cr_assert_str_eq(error.name, "SyntaxError");
+        gbx_future_free(future);
+    }
+    cr_assert_eq(imports.count, 0);
+    world_close(&w);
+}
+
 /* --- forks ---------------------------------------------------------------------------------- */
 
 CleanTest(loader, is_not_a_forks)

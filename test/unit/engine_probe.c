@@ -100,6 +100,9 @@ on_call(void *cell, uint32_t function, uint32_t count, struct buf *arguments,
     case HOST_LOOP:
         answer_nested("for(;;);", answer);
         break;
+    case HOST_CLOSE:
+        engine_context_free(2);
+        break;
     default:
         check_fails(__FILE__, __LINE__, "a function that nobody gave");
     }
@@ -116,6 +119,19 @@ on_settled(void *cell, uint32_t call, struct engine_outcome *outcome)
     seen.settlements[i].end = outcome->end;
     seen.settlements[i].value.max = OUTCOME_BYTES;
     buf_append(&seen.settlements[i].value, outcome->value.p, outcome->value.len);
+}
+
+static uint32_t
+on_resolve(
+    void *cell, uint32_t context, struct span type, struct span specifier, struct span referrer)
+{
+    (void)cell, (void)context, (void)type;
+    buf_clear(&seen.import);
+    buf_clear(&seen.importer);
+    seen.import.max = seen.importer.max = OUTCOME_BYTES;
+    buf_append(&seen.import, specifier.p, specifier.len);
+    buf_append(&seen.importer, referrer.p, referrer.len);
+    return ++seen.imports;
 }
 
 static void
@@ -194,6 +210,7 @@ become_cell(uint64_t seed)
         .memory = on_memory,
         .fatal = on_fatal,
         .inspector_message = on_inspector_message,
+        .resolve = on_resolve,
         .paused = on_paused };
 
     (void)alarm(CHECK_SECONDS);
@@ -203,13 +220,19 @@ become_cell(uint64_t seed)
 
 /* --- asking --------------------------------------------------------------------------- */
 
-static struct engine_outcome *
+struct engine_outcome *
 fresh(void)
 {
     if (last_used)
         engine_outcome_done(&last);
     last_used = true;
     engine_outcome_init(&last, OUTCOME_BYTES);
+    return &last;
+}
+
+struct engine_outcome *
+last_outcome(void)
+{
     return &last;
 }
 
@@ -388,7 +411,7 @@ int
 glovebox_main(int argc, char **argv)
 {
     static const struct check *const lists[] = { run_checks, guest_checks, stop_checks,
-        memory_checks };
+        memory_checks, number_checks };
     const char *why = engine_boot(true);
     int count = 0, failed = 0;
 

@@ -36,6 +36,7 @@ extern const struct check run_checks[];
 extern const struct check guest_checks[];
 extern const struct check stop_checks[];
 extern const struct check memory_checks[];
+extern const struct check number_checks[];
 
 /* What the hooks saw in this process. */
 struct seen {
@@ -45,6 +46,8 @@ struct seen {
     uint32_t interrupts;
     struct buf stack; /* engine_stack_trace() at the last interrupt */
     uint32_t host_calls;
+    uint32_t imports;            /* asked for: the numbers of the requests are 1, 2, ... */
+    struct buf import, importer; /* of the last: specifier and referrer */
     uint32_t settled;
     struct {
         uint32_t call;
@@ -72,6 +75,9 @@ void become_cell(uint64_t seed);
 /* The outcome of the last of these; valid until the next. */
 struct engine_outcome *eval_flags(const char *source, uint32_t flags);
 struct engine_outcome *eval(const char *source);
+/* An outcome to fill, the last one from then on. */
+struct engine_outcome *fresh(void);
+struct engine_outcome *last_outcome(void);
 struct engine_outcome *call_path(const char *path, const char *arguments, size_t len);
 /* Has engine_terminate() called after `ms`, from another thread. */
 void terminate_after(unsigned ms);
@@ -93,7 +99,8 @@ enum {
     HOST_STOP = 4,
     HOST_NESTED = 5, /* evaluates "nested()" and answers what it gave */
     HOST_CUSTOM = 6, /* throws an error named OutOfCheese */
-    HOST_LOOP = 7    /* evaluates "for(;;);" */
+    HOST_LOOP = 7,   /* evaluates "for(;;);" */
+    HOST_CLOSE = 8   /* frees context 2 */
 };
 void give(const char *path, uint32_t function);
 
