@@ -215,8 +215,7 @@ task_drop_context(struct cell *cell, uint32_t context)
 
     while ((task = table_next(&cell->tasks, &cursor, &id)) != NULL)
         if (task->context == context) {
-            if (task->stopped == GBX_OK)
-                task->stopped = GBX_EDISPOSED;
+            task->stopped = GBX_EDISPOSED;
             task_end(cell, task); /* or when it leaves the stack */
         }
 }

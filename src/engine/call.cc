@@ -332,10 +332,12 @@ void
 arguments_refuse(
     v8::Local<v8::Context> context, v8::TryCatch &caught, struct engine_outcome *out)
 {
-    if (caught.HasCaught())
-        outcome_caught(context, caught, false, out);
-    else
+    if (!caught.HasCaught())
         outcome_message(out, ENGINE_NOT_CLONABLE, "the arguments are malformed");
+    else
+        outcome_caught(context, caught, false, out);
+    if (out->end == ENGINE_TERMINATED)
+        entry_terminated();
 }
 
 /* The function at the end of a path, and its `this`. False: the outcome says why. */

@@ -99,8 +99,6 @@ engine_closure(uint32_t context, uint32_t call, uint32_t flags,
     v8::LocalVector<v8::Value> values(eng.isolate, count);
     if (!arguments_read(in, count, arguments, values.data())) {
         arguments_refuse(in, caught, out);
-        if (out->end == ENGINE_TERMINATED)
-            entry_terminated();
         return;
     }
     bool async = (flags & ENGINE_AWAIT) != 0;

@@ -234,8 +234,6 @@ operate(const struct asked *asked, const struct engine_operation *operation, str
         }
         outcome_message(out, refusal.end, refusal.why);
     }
-    if (out->end == ENGINE_TERMINATED)
-        entry_terminated();
 }
 
 void

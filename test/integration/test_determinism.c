@@ -162,11 +162,11 @@ CleanTest(place, is_each_isolates_own)
 CleanTest(place, that_is_none_is_refused)
 {
     struct world w = world_open(NULL);
-    static const char *const zones[] = { "", "Nowhere/Land", "+01:00", "../etc/passwd",
+    static const char *const zones[] = { "", "Nowhere/Land", "+01:00", "GMT+5", "../etc/passwd",
         "Europe/Berlin\n", "\xff",
         "Europe/Aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" };
-    static const char *const locales[] = { "", "qx", "de_DE", "1", "not-a-locale-at-all",
-        "en-US-x-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" };
+    static const char *const locales[] = { "", "qx", "de_DE", "1", "de-DE-",
+        "not-a-locale-at-all", "en-US-x-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" };
 
     for (size_t i = 0; i < sizeof zones / sizeof *zones; i++) {
         gbx_isolate_options options = GBX_ISOLATE_OPTIONS_INIT;

@@ -448,6 +448,29 @@ CleanTest(thrown, what_cannot_be_sent_says_so)
     world_close(&w);
 }
 
+/* However they are nested: a property or an entry is one item, and 256 are told. */
+CleanTest(thrown, tells_of_no_more_items_than_may_be)
+{
+    struct world w = world_open(NULL);
+    gbx_value *value = thrown_by(&w,
+        "const e = new Error('m');"
+        "for (let i = 0; i < 200; i++) e['k' + i] = new AggregateError([i, i], 'n', { cause: i "
+        "});"
+        "throw e",
+        GBX_ETHROW);
+    size_t told = 0;
+
+    for (; told < 200; told++) {
+        char key[8];
+        (void)snprintf(key, sizeof key, "k%zu", told);
+        if (gbx_value_get(value, key, GBX_NUL) == NULL)
+            break;
+    }
+    cr_assert(told > 30 && told < 100, "%zu", told);
+    gbx_value_free(value);
+    world_close(&w);
+}
+
 static gbx_status
 throw_twice(gbx_callback *callback, void *data)
 {

@@ -177,6 +177,24 @@ an_import_takes_no_module_that_is_not_there_for_it(void)
     CHECK(is_text(eval("why"), "came"));
 }
 
+/* Nobody has answered it, and nobody will. */
+static void
+an_open_import_keeps_no_context(void)
+{
+    struct engine_source code = { span_text("import('x'); 0"), span_text("a.js"), 0, 0 };
+    struct engine_statistics statistics;
+
+    CHECK(engine_context_new(2));
+    engine_loader(2, true);
+    engine_eval(2, CALL, ENGINE_IGNORE_RESULT, &code, fresh());
+    CHECK(seen.imports == 1);
+    engine_context_free(2);
+    engine_collect();
+    engine_measure(&statistics);
+    CHECK(statistics.contexts == 1);
+    CHECK(resolved(1, 0));
+}
+
 static void
 a_loader_goes_with_its_context(void)
 {
@@ -245,6 +263,32 @@ operations_have_the_arguments_that_they_need(void)
     CHECK(last_outcome()->end == ENGINE_TOO_BIG);
 }
 
+static void
+shared_memory_is_there_or_not(void)
+{
+    engine_set(1, span_text("it"), span_of("\xFF\x0Fu\0", 4), fresh());
+    CHECK(last_outcome()->end != ENGINE_VALUE);
+    static _Alignas(8) char bytes[8] = { 7 };
+    engine_share(bytes, sizeof bytes);
+    engine_set(1, span_text("it"), span_of("\xFF\x0Fu\1", 4), fresh());
+    CHECK(last_outcome()->end != ENGINE_VALUE);
+    engine_set(1, span_text("it"), span_of("\xFF\x0Fu\0", 4), fresh());
+    CHECK(is_int(eval("new Uint8Array(it)[0]"), 7));
+}
+
+static void
+functions_that_were_never_read_are_released_once(void)
+{
+    static const uint32_t ids[] = { 5, 9 };
+    uint32_t released[4];
+
+    engine_functions_given(span_of(ids, sizeof ids));
+    engine_functions_unread();
+    CHECK(engine_functions_released(released, COUNT(released)) == 2);
+    engine_functions_unread();
+    CHECK(engine_functions_released(released, COUNT(released)) == 0);
+}
+
 /* A place is used again at once; a number only after all laps of it. */
 static void
 a_freed_reference_is_not_its_successor(void)
@@ -279,12 +323,16 @@ const struct check number_checks[] = {
     { "a dropped import stays open", a_dropped_import_stays_open, IN_CELL },
     { "an import takes no module that is not there for it",
         an_import_takes_no_module_that_is_not_there_for_it, IN_CELL },
+    { "an open import keeps no context", an_open_import_keeps_no_context, IN_CELL },
     { "a loader goes with its context", a_loader_goes_with_its_context, IN_CELL },
     { "a referrer that cannot cross is left out", a_referrer_that_cannot_cross_is_left_out,
         IN_CELL },
     { "arguments are counted", arguments_are_counted, IN_CELL },
     { "operations have the arguments that they need",
         operations_have_the_arguments_that_they_need, IN_CELL },
+    { "shared memory is there or not", shared_memory_is_there_or_not, IN_CELL },
+    { "functions that were never read are released once",
+        functions_that_were_never_read_are_released_once, IN_CELL },
     { "a freed reference is not its successor", a_freed_reference_is_not_its_successor,
         IN_CELL },
     { NULL, NULL, IN_CELL },
