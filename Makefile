@@ -43,6 +43,7 @@ e2e: ## Debian's Chromium: its DevTools on a cell, the page of heap report (pict
 	@build/libexec/glovebox/engine/bin/node test/devtools/chromium.mjs build/test/devtools/devtools_host build/devtools.png
 	@build/libexec/glovebox/engine/bin/node test/devtools/report.mjs build/glovebox build/report-light.png build/report-dark.png
 	@build/libexec/glovebox/engine/bin/node --max-old-space-size=4096 test/heap/makers.mjs build/test/heap/heap_dump build/glovebox
+	@build/libexec/glovebox/engine/bin/node --max-old-space-size=4096 test/heap/written.mjs build/test/heap/heap_dump build/glovebox
 
 attacks: ## only what guests try on us, with what is too slow for make test
 	@tools/setup test
