@@ -34,6 +34,12 @@ soak_is_end(gbx_status status)
            status == GBX_EDISPOSED;
 }
 
+bool
+soak_allows(const struct soak *soak, gbx_status status)
+{
+    return status == GBX_OK || soak_is_end(status) || (status == GBX_EINVAL && soak->depth > 0);
+}
+
 void
 soak_wrong(struct soak *soak, const char *what, gbx_status status, const char *why)
 {
@@ -216,6 +222,21 @@ do_nested(struct soak_slot *slot)
     soak_eval(slot, "nested(1)", 0, 0, GBX_ETHROW);
 }
 
+/* While the guest waits anything may happen, to its own context and isolate too. */
+static void
+do_meddle(struct soak_slot *slot)
+{
+    static const char *const sources[] = { "meddle(); 1", "meddle(); new Promise(() => {})",
+        "(async () => { await later(); meddle(); await later(); return meddle() })()",
+        "Object.defineProperty({}, 'n', { get: meddle, enumerable: true })" };
+
+    unsigned which = soak_chance(slot->soak, 4);
+    /* Who copies an object later by a reference would not run its getter. */
+    uint32_t flags = which < 3 && soak_chance(slot->soak, 2) == 0 ? GBX_RESULT_REFERENCE : 0;
+
+    soak_eval(slot, sources[which], GBX_AWAIT | flags, 1000000, GBX_ETHROW);
+}
+
 static void
 do_console(struct soak_slot *slot)
 {
@@ -233,6 +254,10 @@ do_context(struct soak_slot *slot)
         (void)gbx_context_set_loader(slot->other, soak_load, slot->soak);
     else
         (void)gbx_context_set_loader(slot->other, gbx_files_load, slot->soak->files);
+    if (slot->other != NULL)
+        soak_expect(slot, "meddle",
+            gbx_context_set_function(slot->other, "meddle", soak_on_meddle, slot->soak),
+            GBX_OK);
 }
 
 static void
@@ -383,6 +408,7 @@ static const struct action {
     { "host failure", 10, do_host_failure },
     { "promises", 10, do_promises },
     { "nested", 10, do_nested },
+    { "meddle", 20, do_meddle },
     { "console", 5, do_console },
     { "context", 5, do_context },
     { "terminate", 5, do_terminate },
@@ -462,6 +488,8 @@ soak_step(struct soak *soak)
     struct soak_slot *slot = &soak->slots[soak_chance(soak, SOAK_ISOLATES)];
     unsigned all = 0, at, i = 0;
 
+    if (slot->busy)
+        return;
     soak->steps++;
     open_shared(soak);
     if (slot->dead)

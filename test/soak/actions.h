@@ -12,6 +12,7 @@ enum {
     SOAK_REFERENCES = 16, /* of one isolate */
     SOAK_SCRIPTS = 8,     /* likewise */
     SOAK_IMPORTS = 32,    /* that wait for their modules, at most */
+    SOAK_DEPTH = 3,       /* of steps in host functions in steps */
 };
 
 /* A place for an isolate, and what was made of it. */
@@ -23,6 +24,7 @@ struct soak_slot {
     gbx_reference *references[SOAK_REFERENCES];
     gbx_script *scripts[SOAK_SCRIPTS];
     bool dead;
+    bool busy; /* being filled: let alone by steps inside of that */
 };
 
 struct soak {
@@ -37,6 +39,9 @@ struct soak {
     gbx_external_copy *copy;  /* likewise */
     unsigned long rejections; /* told */
     unsigned open;            /* futures that are not finished */
+    unsigned depth;           /* of steps inside of host functions */
+    bool closing;             /* no new steps */
+    bool opening;             /* the template */
     unsigned long steps, answers, deaths;
     unsigned long done[SOAK_ACTIONS_MAX]; /* how often each action */
     unsigned wrong;                       /* answers that no rule allows */

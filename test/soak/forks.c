@@ -13,11 +13,12 @@ room_for(struct soak_slot *slot)
     struct soak *soak = slot->soak;
     struct soak_slot *to = &soak->slots[soak_chance(soak, SOAK_ISOLATES)];
 
-    if (to == slot)
+    if (to == slot || to->busy)
         return NULL;
     if (to->soak != NULL)
         soak_close(to);
     to->soak = soak;
+    to->busy = true;
     return to;
 }
 
@@ -34,7 +35,7 @@ fork_options(struct soak_slot *to)
 static void
 check(struct soak *soak, const char *what, gbx_status status, const gbx_error *error)
 {
-    if (status != GBX_OK && status != GBX_EBUSY && !soak_is_end(status))
+    if (status != GBX_EBUSY && !soak_allows(soak, status))
         soak_wrong(soak, what, status, error->message);
 }
 
@@ -44,13 +45,15 @@ soak_do_fork(struct soak_slot *slot)
     gbx_error error = GBX_ERROR_INIT;
     struct soak_slot *to = room_for(slot);
 
-    if (to == NULL || slot->isolate == NULL)
+    if (to == NULL)
         return;
     gbx_fork_options options = fork_options(to);
+    gbx_context *other = slot->other;
     gbx_status status = gbx_isolate_fork(slot->isolate, &options, &to->isolate, &error);
     check(slot->soak, "fork", status, &error);
-    if (status == GBX_OK && slot->other != NULL)
-        to->other = gbx_fork_context(to->isolate, slot->other);
+    if (status == GBX_OK && other != NULL && slot->other == other) /* else closed meanwhile */
+        to->other = gbx_fork_context(to->isolate, other);
+    to->busy = false;
 }
 
 static gbx_status
@@ -90,13 +93,17 @@ soak_do_template(struct soak_slot *slot)
     template_options.count = 2;
     if (to == NULL)
         return;
-    if (soak->template == NULL)
+    if (soak->template == NULL && !soak->opening) {
+        soak->opening = true;
         status = gbx_template_open(soak->runtime, &template_options, &soak->template, &error);
+        soak->opening = false;
+    }
     gbx_fork_options options = fork_options(to);
     options.rebind = bind;
-    if (status == GBX_OK)
+    if (status == GBX_OK && soak->template != NULL)
         status = gbx_template_isolate(soak->template, &options, &to->isolate, &error);
     check(soak, "template", status, &error);
+    to->busy = false;
 }
 
 /* --- values ---------------------------------------------------------------------------------- */

@@ -49,11 +49,26 @@ on_nested(gbx_callback *callback, void *data)
     return status == GBX_OK || status == GBX_ETHROW || status == GBX_EHOST ? GBX_OK : status;
 }
 
+gbx_status
+soak_on_meddle(gbx_callback *callback, void *data)
+{
+    struct soak *soak = data;
+
+    (void)callback;
+    if (soak->closing || soak->depth >= SOAK_DEPTH)
+        return GBX_OK;
+    soak->depth++;
+    for (unsigned n = soak_chance(soak, 3); n > 0; n--)
+        soak_step(soak);
+    soak->depth--;
+    return GBX_OK;
+}
+
 static const struct {
     const char *name;
     gbx_function call;
 } functions[] = { { "add", on_add }, { "fail", on_fail }, { "later", on_later },
-    { "nested", on_nested } };
+    { "nested", on_nested }, { "meddle", soak_on_meddle } };
 
 static void
 on_console(gbx_isolate *isolate, uint32_t level, const char *text, size_t len, void *data)
@@ -77,6 +92,28 @@ soak_on_death(gbx_isolate *isolate, void *data)
         soak_wrong(slot->soak, "an isolate's end", death->status, death->message);
 }
 
+/* Gives a new isolate its functions and its loader. */
+static void
+equip(struct soak *soak, struct soak_slot *slot)
+{
+    gbx_context *context = gbx_isolate_context(slot->isolate);
+    gbx_error error = GBX_ERROR_INIT;
+
+    for (size_t i = 0; i <= sizeof functions / sizeof functions[0] && !slot->dead; i++) {
+        bool kinds = i == sizeof functions / sizeof functions[0];
+        gbx_future *future = kinds ? soak_give_kinds(soak, context)
+                                   : gbx_context_set_function(
+                                         context, functions[i].name, functions[i].call, soak);
+        gbx_status status =
+            gbx_future_wait(future, -1, &error); /* before anything terminates it */
+        gbx_future_free(future);
+        if (!soak_allows(soak, status))
+            soak_wrong(soak, kinds ? "functions" : functions[i].name, status, error.message);
+    }
+    if (!slot->dead)
+        (void)gbx_context_set_loader(context, soak_load, soak);
+}
+
 void
 soak_open(struct soak *soak, struct soak_slot *slot)
 {
@@ -95,31 +132,13 @@ soak_open(struct soak *soak, struct soak_slot *slot)
         options.seed = soak->random;
         options.clock = GBX_CLOCK_SET;
     }
-    *slot = (struct soak_slot){ .soak = soak };
+    *slot = (struct soak_slot){ .soak = soak, .busy = true };
     gbx_status status = gbx_isolate_open(soak->runtime, &options, &slot->isolate, &error);
-    if (status == GBX_ELOST) /* a template or zygote that was just killed */
-        return;
-    if (status != GBX_OK) {
+    if (status == GBX_OK)
+        equip(soak, slot);
+    else if (status != GBX_ELOST) /* a template or zygote that was just killed */
         soak_wrong(soak, "no isolate", status, error.message);
-        return;
-    }
-    for (size_t i = 0; i < sizeof functions / sizeof functions[0] && !slot->dead; i++) {
-        gbx_future *future = gbx_context_set_function(
-            gbx_isolate_context(slot->isolate), functions[i].name, functions[i].call, soak);
-        status = gbx_future_wait(future, -1, &error); /* before anything terminates it */
-        gbx_future_free(future);
-        if (status != GBX_OK && !soak_is_end(status))
-            soak_wrong(soak, functions[i].name, status, error.message);
-    }
-    if (slot->dead)
-        return;
-    gbx_future *future = soak_give_kinds(soak, gbx_isolate_context(slot->isolate));
-    status = gbx_future_wait(future, -1, &error);
-    gbx_future_free(future);
-    if (status != GBX_OK && !soak_is_end(status))
-        soak_wrong(soak, "functions", status, error.message);
-    if (!slot->dead)
-        (void)gbx_context_set_loader(gbx_isolate_context(slot->isolate), soak_load, soak);
+    slot->busy = false;
 }
 
 void

@@ -68,6 +68,7 @@ close_all(struct soak *soak)
 {
     uint64_t until = seconds_now() + SETTLE_US / 1000000;
 
+    soak->closing = true;
     soak_settle_deferred(soak);
     for (int i = 0; i < SOAK_ISOLATES; i++)
         if (soak->slots[i].isolate != NULL)
@@ -82,6 +83,7 @@ close_all(struct soak *soak)
         soak_close(&soak->slots[i]);
     soak_settle_deferred(soak);
     soak_close_shared(soak);
+    soak->closing = false;
     return true;
 }
 

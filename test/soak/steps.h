@@ -18,6 +18,8 @@ void soak_expect(
 gbx_context *soak_context(struct soak_slot *slot);
 void soak_eval(struct soak_slot *slot, const char *source, uint32_t flags, uint64_t timeout_us,
     gbx_status allowed);
+/* False: not what a call may answer here; inside of a host function some cannot be waited for. */
+bool soak_allows(const struct soak *soak, gbx_status status);
 /* Opens an isolate in an empty slot, if nothing has just been killed. */
 void soak_open(struct soak *soak, struct soak_slot *slot);
 /* The isolate's end. */
@@ -43,6 +45,8 @@ void soak_load(gbx_import *import, void *data);
 void soak_settle_imports(struct soak *soak);
 /* Gives the guest the functions of each kind. */
 gbx_future *soak_give_kinds(struct soak *soak, gbx_context *context);
+/* The host function that does steps of the soak, whatever they close under its caller. */
+gbx_status soak_on_meddle(gbx_callback *callback, void *data);
 void soak_on_rejection(gbx_isolate *isolate, const gbx_rejection *rejection, void *data);
 
 #endif
