@@ -29,13 +29,14 @@ struct task {
     uint32_t context; /* that it runs in; 0: none */
     uint32_t stops;   /* terminations that came before the request, and don't mean it */
     bool answered;
-    bool on_stack;            /* between task_enter and task_leave */
-    bool apart;               /* has no part in the deadlines of the tasks that it interrupts */
-    bool held_too_long;       /* stopped for that */
-    gbx_status stopped;       /* why it was stopped; GBX_OK: it was not */
-    uint64_t limit_us;        /* that it was stopped for */
-    uint64_t wall_at_ns;      /* deadline on CLOCK_MONOTONIC; UINT64_MAX: none */
-    uint64_t cpu_left_ns;     /* UINT64_MAX: no budget */
+    bool on_stack;        /* between task_enter and task_leave */
+    bool apart;           /* has no part in the deadlines of the tasks that it interrupts */
+    bool held_too_long;   /* stopped for that */
+    bool disposed;        /* its context was closed under it: it may end, but wait no more */
+    gbx_status stopped;   /* why it was stopped; GBX_OK: it was not */
+    uint64_t limit_us;    /* that it was stopped for */
+    uint64_t wall_at_ns;  /* deadline on CLOCK_MONOTONIC; UINT64_MAX: none */
+    uint64_t cpu_left_ns; /* UINT64_MAX: no budget */
     uint64_t wall_us, cpu_us; /* the limits as the host gave them; 0: none */
     uint64_t held_ns;         /* that debuggers have held it */
     struct task *outer;       /* the task that it interrupted */
@@ -225,6 +226,8 @@ void task_unref(struct cell *cell, struct task *task);
  * fired, if it did, and leaves the engine able to run again. */
 void task_enter(struct cell *cell, struct task *task);
 void task_leave(struct cell *cell, struct task *task);
+/* The same for a task that had been waiting, which ends if it may not go on. */
+void task_return(struct cell *cell, struct task *task);
 /* Around everything for which the current task waits without running: it stays the current one,
  * requests may be nested in it, its CPU budget rests and its deadlines don't. */
 void task_rest(struct cell *cell);
@@ -239,7 +242,7 @@ void task_look(struct cell *cell);
 void task_end(struct cell *cell, struct task *task);
 /* Tells the host that nobody waits any more for what it promised the task, and forgets it. */
 void task_cancel(struct cell *cell, struct task *task);
-/* Ends the tasks of a context: those that wait at once, those on the stack when they go on. */
+/* Ends the tasks of a context that wait; those on the stack, when they begin to. */
 void task_drop_context(struct cell *cell, uint32_t context);
 /* True if the host waits for the answer of any. */
 bool task_is_awaited(struct cell *cell);

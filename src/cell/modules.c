@@ -108,11 +108,7 @@ serve_resolved(struct cell *cell, const struct queued *q, const struct msg_resol
     if (task != NULL && task_check(cell, task) == GBX_OK) {
         task_enter(cell, task);
         (void)engine_resolved(m->request, m->module, m->name, m->message);
-        task_leave(cell, task);
-        if (cell->memory.passed)
-            cell_die_of_memory(cell, buf_span(&task->stack));
-        if (task->stopped != GBX_OK)
-            task_end(cell, task);
+        task_return(cell, task);
     } else {
         engine_resolve_drop(m->request);
     }

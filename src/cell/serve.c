@@ -40,6 +40,12 @@ void
 serve_end(struct cell *cell, struct task *task, struct engine_outcome *out)
 {
     task_leave(cell, task);
+    if (task->disposed) {
+        task_cancel(cell, task);
+        if (task->stopped == GBX_OK &&
+            (out->end == ENGINE_PENDING || out->end == ENGINE_REFERENCE))
+            task->stopped = GBX_EDISPOSED;
+    }
     if (task->stopped != GBX_OK) { /* what it came to in spite of that is not its result */
         if (out->end == ENGINE_REFERENCE)
             engine_reference_free(out->reference);
@@ -167,11 +173,7 @@ serve_settle(struct cell *cell, const struct queued *q, const struct msg_settle 
     if (task != NULL && task_check(cell, task) == GBX_OK) {
         task_enter(cell, task);
         (void)engine_settle(id, &answer);
-        task_leave(cell, task);
-        if (cell->memory.passed)
-            cell_die_of_memory(cell, buf_span(&task->stack));
-        if (task->stopped != GBX_OK)
-            task_end(cell, task);
+        task_return(cell, task);
     } else {
         engine_promise_drop(id);
     }

@@ -162,6 +162,18 @@ task_end(struct cell *cell, struct task *task)
 }
 
 void
+task_return(struct cell *cell, struct task *task)
+{
+    task_leave(cell, task);
+    if (cell->memory.passed)
+        cell_die_of_memory(cell, buf_span(&task->stack));
+    if (task->disposed && task->stopped == GBX_OK)
+        task->stopped = GBX_EDISPOSED;
+    if (task->stopped != GBX_OK)
+        task_end(cell, task);
+}
+
+void
 task_cancel(struct cell *cell, struct task *task)
 {
     uint32_t cursor = 0, id, open = task->refs;
@@ -213,11 +225,16 @@ task_drop_context(struct cell *cell, uint32_t context)
     uint32_t cursor = 0, id;
     struct task *task;
 
-    while ((task = table_next(&cell->tasks, &cursor, &id)) != NULL)
-        if (task->context == context) {
+    while ((task = table_next(&cell->tasks, &cursor, &id)) != NULL) {
+        if (task->context != context)
+            continue;
+        if (task->on_stack) {
+            task->disposed = true;
+        } else {
             task->stopped = GBX_EDISPOSED;
-            task_end(cell, task); /* or when it leaves the stack */
+            task_end(cell, task);
         }
+    }
 }
 
 bool
