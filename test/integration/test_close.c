@@ -1,5 +1,5 @@
-/* Contexts that a host function closes while the guest waits for it: what runs there may end, and what
- * would wait ends with GBX_EDISPOSED. */
+/* Contexts that a host function closes while the guest waits for it: what runs there may end, and
+ * what would wait ends with GBX_EDISPOSED. */
 #include "support.h"
 
 #include <string.h>
@@ -157,16 +157,18 @@ promises(gbx_callback *callback, void *data)
 /* A cell may have 65,536 of them. */
 CleanTest(close, gives_back_the_places_of_open_promises)
 {
+    static const char *const sources[] = { "let n = 0; for (; n < 30000; n++) promises(); n",
+        "let n = 0; for (; n < 30000; n++) promises(); closes(); n" };
     struct world w = world_open(NULL);
     int cancelled = 0;
 
-    for (int round = 1; round <= 3; round++) {
-        gbx_context *context = NULL;
-        cr_assert_eq(gbx_context_open(w.isolate, &context, NULL), GBX_OK);
-        give(context, "promises", promises, &cancelled);
-        cr_assert_eq(
-            eval_number(context, "let n = 0; for (; n < 30000; n++) promises(); n"), 30000);
-        gbx_context_close(context);
+    for (int round = 1; round <= 6; round++) {
+        struct closing c = { .w = w };
+        cr_assert_eq(gbx_context_open(w.isolate, &c.context, NULL), GBX_OK);
+        give(c.context, "promises", promises, &cancelled);
+        give(c.context, "closes", closes, &c);
+        cr_assert_eq(eval_number(c.context, sources[round % 2]), 30000);
+        gbx_context_close(c.context);
         cr_assert_eq(cancelled, round * 30000);
     }
     expect_usable(&w);
