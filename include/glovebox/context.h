@@ -61,8 +61,8 @@ GBX_API gbx_context *gbx_isolate_context(GBX_BORROW gbx_isolate *isolate);
  *
  * @param out_context  set only on GBX_OK; release with gbx_context_close().
  * @param error        filled on failure only; may be NULL.
- * @return GBX_OK, GBX_ELIMIT at 1024 contexts, GBX_ENOMEM. What goes wrong in the cell shows in
- * the futures of the context.
+ * @return GBX_OK, GBX_ELIMIT at 1024 contexts, GBX_EDISPOSED when the isolate is dead, GBX_ENOMEM.
+ *         What goes wrong in the cell shows in the futures of the context.
  * @threads one at a time.   @since 0.1
  */
 GBX_API GBX_NODROP gbx_status gbx_context_open(GBX_BORROW gbx_isolate *isolate,
@@ -114,7 +114,8 @@ GBX_API GBX_NODROP gbx_future *gbx_context_eval_closure(GBX_BORROW gbx_context *
  * `this` is the object that holds the last one.
  * @param arguments  `count` values, copied; the caller keeps them. At most 4096.
  * @param options    copied; NULL for all defaults; `file`, `line`, `column` don't apply.
- * @return a future of what it returned, by copy.
+ * @return a future of what it returned, by copy. GBX_EINVAL: nothing has this path; GBX_ETHROW, a
+ *         TypeError: what has it is no function.
  * @threads one at a time.   @since 0.1
  */
 GBX_API GBX_NODROP gbx_future *gbx_context_call(GBX_BORROW gbx_context *context,
@@ -126,7 +127,8 @@ GBX_API GBX_NODROP gbx_future *gbx_context_call(GBX_BORROW gbx_context *context,
  *
  * @param path     as in gbx_context_call().
  * @param options  likewise. With GBX_RESULT_REFERENCE, a function to call many times.
- * @return a future of its value; of undefined if there is none.
+ * @return a future of its value; of undefined if there is none. GBX_EINVAL: there is no object that
+ *         could have it.
  * @threads one at a time.   @since 0.1
  */
 GBX_API GBX_NODROP gbx_future *gbx_context_get(GBX_BORROW gbx_context *context,
@@ -140,7 +142,7 @@ GBX_API GBX_NODROP gbx_future *gbx_context_get(GBX_BORROW gbx_context *context,
  *
  * @param path   as in gbx_context_call().
  * @param value  copied; the caller keeps it.
- * @return a future of undefined.
+ * @return a future of undefined. GBX_EINVAL: there is no object that could have the property.
  * @threads one at a time.   @since 0.1
  */
 GBX_API GBX_NODROP gbx_future *gbx_context_set(GBX_BORROW gbx_context *context,

@@ -21,8 +21,9 @@ typedef struct gbx_external_copy gbx_external_copy;
  *
  * @param value     data only; not changed, and the caller keeps it.
  * @param out_copy  set only on GBX_OK; release with gbx_external_copy_free().
- * @return GBX_OK, GBX_EINVAL when `value` is NULL, GBX_ECLONE when it holds a reference, a function
- *         or another external copy, GBX_ETOOBIG (more than 512 MiB), GBX_ENOMEM.
+ * @return GBX_OK, GBX_EINVAL when `value` is NULL, GBX_ECLONE when it holds a reference, a
+ *         function, shared memory or another external copy, GBX_ETOOBIG (more than 512 MiB or
+ *         10,000 levels), GBX_ENOMEM.
  * @threads any, one at a time per graph of values.   @since 0.1
  */
 GBX_API GBX_NODROP gbx_status gbx_external_copy_new(

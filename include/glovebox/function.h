@@ -108,8 +108,10 @@ GBX_API const gbx_value *gbx_callback_argument(
  * Answers with a value.
  *
  * @param value  copied at once; the caller keeps it.
- * @return GBX_OK; GBX_EINVAL if it was answered already; GBX_ETOOBIG, GBX_ENOMEM: the guest
- * gets an Error that says so.
+ * @return GBX_OK; GBX_EINVAL if it was answered already, or `value` is NULL. The guest gets an
+ *         Error that says so for GBX_ETOOBIG, GBX_ECLONE, GBX_EINVAL (a reference or shared memory
+ *         of another isolate), GBX_EDISPOSED (a reference of a context that is closed), GBX_ELIMIT
+ *         (a function in it), GBX_ENOMEM.
  * @threads one at a time.   @since 0.1
  */
 GBX_API gbx_status gbx_callback_return(
@@ -196,7 +198,8 @@ GBX_API void gbx_deferred_on_cancel(
  * When the isolate has died meanwhile, or the guest's call was stopped, nothing happens.
  *
  * @param value  copied; the caller keeps it. NULL: undefined.
- * @return GBX_OK; GBX_ETOOBIG, GBX_ENOMEM: the promise is rejected with an Error that says so.
+ * @return GBX_OK; GBX_ETOOBIG, GBX_ECLONE, GBX_EINVAL, GBX_EDISPOSED, GBX_ELIMIT, GBX_ENOMEM, as
+ *         gbx_callback_return(): the promise is rejected with an Error that says so.
  * @threads one at a time.   @since 0.1
  */
 GBX_API gbx_status gbx_deferred_resolve(

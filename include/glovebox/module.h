@@ -62,7 +62,7 @@ typedef struct gbx_module_options {
  * @return a future of an array with what it imports, in order: objects of `specifier`,
  *         `attributes` (an object), `line` and `column` (from 1; 0: not in a text). GBX_ETHROW: a
  *         SyntaxError, with its place; for WebAssembly, a CompileError. GBX_ELIMIT at 65536 modules
- *         in the isolate.
+ *         in the isolate; GBX_ETOOBIG, GBX_ECLONE: what `meta` or `exports` cannot hold.
  * @threads one at a time.   @since 0.1
  */
 GBX_API GBX_NODROP gbx_future *gbx_module_compile(GBX_BORROW gbx_context *context,
@@ -117,7 +117,7 @@ GBX_API GBX_NODROP gbx_future *gbx_module_get(GBX_BORROW gbx_module *module,
  * Calls an export of a module that is linked, or a method below one.
  *
  * @param path  as in gbx_module_get(); the rest as in gbx_context_call().
- * @return a future of what it returned, by copy.
+ * @return a future of what it returned, by copy. GBX_EINVAL: not linked, or as gbx_context_call().
  * @threads one at a time.   @since 0.1
  */
 GBX_API GBX_NODROP gbx_future *gbx_module_call(GBX_BORROW gbx_module *module,

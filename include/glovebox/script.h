@@ -35,7 +35,7 @@ enum gbx_cache {
  *                   error: gbx_script_cache_state() tells.
  * @param options    copied; NULL for all defaults. Of the flags only GBX_MEASURE applies.
  * @return a future of a script: gbx_future_take_script(). GBX_ETHROW with file, line and column for
- *         a SyntaxError; GBX_ELIMIT at 65,536 scripts.
+ *         a SyntaxError; GBX_ELIMIT at 65,536 scripts; GBX_EINVAL with a flag that does not apply.
  * @threads one at a time.   @since 0.1
  */
 GBX_API GBX_NODROP gbx_future *gbx_script_compile(GBX_BORROW gbx_isolate *isolate,
@@ -61,8 +61,9 @@ GBX_API uint32_t gbx_script_cache_state(GBX_BORROW const gbx_script *script);
 /**
  * Runs a script in a context of the isolate that it was compiled in.
  *
- * @param options  copied; NULL for all defaults; GBX_MODULE, `file`, `line`, `column` don't apply.
- * @return a future of the completion value, by copy; GBX_EINVAL for a context of another isolate.
+ * @param options  copied; NULL for all defaults; `file`, `line`, `column` don't apply.
+ * @return a future of the completion value, by copy; GBX_EINVAL for a context of another isolate,
+ *         and with GBX_MODULE.
  * @threads one at a time.   @since 0.1
  */
 GBX_API GBX_NODROP gbx_future *gbx_script_run(GBX_BORROW gbx_script *script,

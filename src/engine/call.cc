@@ -340,6 +340,25 @@ arguments_refuse(
         entry_terminated();
 }
 
+static void
+outcome_no_path(struct engine_outcome *out, struct span path)
+{
+    outcome_message(out, ENGINE_BAD_ID, "nothing has the path ");
+    buf_append(&out->exception.message, path.p, path.len);
+}
+
+static v8::Local<v8::Value>
+no_function(struct span path)
+{
+    v8::Local<v8::String> name =
+        v8::String::NewFromUtf8(eng.isolate, reinterpret_cast<const char *>(path.p),
+            v8::NewStringType::kNormal, static_cast<int>(path.len))
+            .ToLocalChecked();
+
+    return v8::Exception::TypeError(
+        v8::String::Concat(eng.isolate, name, text_of(" is not a function")));
+}
+
 /* The function at the end of a path, and its `this`. False: the outcome says why. */
 static bool
 callee_find(v8::Local<v8::Context> context, v8::Local<v8::Object> root, struct span path,
@@ -355,7 +374,7 @@ callee_find(v8::Local<v8::Context> context, v8::Local<v8::Object> root, struct s
     if (end == PATH_THREW)
         outcome_caught(context, caught, true, out);
     else if (end == PATH_MISSING || (*function)->IsUndefined())
-        outcome_message(out, ENGINE_BAD_ID, "nothing has this path");
+        outcome_no_path(out, path);
     else
         *self = holder;
     return end == PATH_FOUND && out->end != ENGINE_BAD_ID;
@@ -388,8 +407,7 @@ path_call(v8::Local<v8::Context> in, v8::Local<v8::Object> root, const struct as
             result = function.As<v8::Function>()->Call(
                 eng.isolate, in, self, static_cast<int>(count), values);
         else
-            eng.isolate->ThrowException(
-                v8::Exception::TypeError(text_of("what was called is not a function")));
+            eng.isolate->ThrowException(no_function(path));
         conclude(in, asked, caught, result, out);
         return;
     }
@@ -423,7 +441,7 @@ path_get(v8::Local<v8::Context> in, v8::Local<v8::Object> root, const struct ask
 
     enum path_end end = path_follow(in, root, path, &holder, &last);
     if (end == PATH_MISSING) {
-        outcome_message(out, ENGINE_BAD_ID, "nothing has this path");
+        outcome_no_path(out, path);
         return;
     }
     if (end == PATH_FOUND)
@@ -468,7 +486,7 @@ set_made(uint32_t context, struct span path,
     v8::MaybeLocal<v8::Value> result;
     enum path_end end = path_follow(in, in->Global(), path, &holder, &last);
     if (end == PATH_MISSING) {
-        outcome_message(out, ENGINE_BAD_ID, "nothing has this path");
+        outcome_no_path(out, path);
         return;
     }
     if (end == PATH_FOUND && make(in, last, from).ToLocal(&value)) {

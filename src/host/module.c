@@ -87,16 +87,18 @@ module_free(gbx_module *module)
         isolate_unref(isolate);
 }
 
-/* Puts the message; what it says last is the source, or the exports. */
+/* Puts the message; what it says last is the source, or the exports. *out_what: which of the
+ * options cannot be sent. */
 static gbx_status
 put_compile(const gbx_module *module, uint32_t request, struct span source,
-    const gbx_module_options *options, const gbx_call_options *limits)
+    const gbx_module_options *options, const gbx_call_options *limits, const char **out_what)
 {
     struct buf *out = &module->isolate->scratch->out;
     struct buf meta = { .max = MODULE_META_MAX };
     gbx_status status = options->meta != NULL ? clone_write(options->meta, &meta) : GBX_OK;
     size_t frame = out->len;
 
+    *out_what = status == GBX_OK ? "exports" : "meta";
     if (status == GBX_OK)
         put_module_compile(out, isolate_tag(module->isolate, request),
             &(struct msg_module_compile){ .context = module->context,
@@ -145,10 +147,14 @@ module_compile(gbx_context *context, struct span source, const gbx_module_option
     }
     isolate_ref(isolate); /* should sending end it, and on_death close it */
     *future = call_future(isolate, context->id, &limits);
-    gbx_status status = put_compile(module, (*future)->id, source, options, &limits);
-    if (status != GBX_OK)
-        *future = call_unsendable(isolate, *future, status, 0);
-    else {
+    const char *what;
+    gbx_status status = put_compile(module, (*future)->id, source, options, &limits, &what);
+    if (status != GBX_OK) {
+        buf_clear(&isolate->scratch->out);
+        (void)fail(&error, status, "module options: %s: %s", what, gbx_strstatus(status));
+        if (!(*future)->finished)
+            future_finish(*future, status, &error, NULL, NULL);
+    } else {
         future_limit(*future, limits.timeout_us, limits.cpu_us);
         *future = future_send(isolate, *future);
     }
