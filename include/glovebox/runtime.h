@@ -65,7 +65,8 @@ GBX_API GBX_NODROP gbx_status gbx_runtime_open(GBX_BORROW const gbx_runtime_opti
  * Ends every process of the runtime and frees it. NULL is fine. Never fails.
  *
  * Isolates that are still open die; they and their contexts, futures and sessions must still be
- * closed by their owners, before or after this, and answer GBX_EDISPOSED meanwhile.
+ * closed by their owners, before or after this, and answer GBX_EDISPOSED meanwhile. Not from inside
+ * of a callback or host function: close isolates there.
  *
  * @blocks until the kernel has ended the processes: about 1 ms.   @threads one at a time.
  * @since 0.1

@@ -29,7 +29,9 @@ enum gbx_snapshot_flags {
 /* A piece of the snapshot, in order: `len` bytes of JSON, or of a zstd frame. Answer GBX_OK to go
  * on. GBX_EBUSY: nothing was taken, and it comes again after gbx_heap_snapshot_resume(); a
  * background snapshot's writer waits meanwhile. Anything else gives up: that is then how the future
- * ends, as it is with GBX_EBUSY for an attached one, whose guest must not wait. */
+ * ends, as it is with GBX_EBUSY for an attached one, whose guest must not wait. While a sink itself
+ * waits or dispatches, a background snapshot stands still, and of an attached one the sink is
+ * called again with the pieces that follow. */
 typedef gbx_status (*gbx_snapshot_sink)(const void *piece, size_t len, void *data);
 
 /* How far it is, now and then: `percent` of the object graph, as the cell says, and bytes that were

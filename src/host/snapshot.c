@@ -1,8 +1,7 @@
 /* snapshot.c - heap snapshots on their way to a file, a descriptor or a callback.
  *
  * A background snapshot comes as pieces (u32 length, bytes) through a ring of its own, written by
- * the snapshot child; an attached one as messages of the cell. Either way the host holds one
- * piece at most.
+ * the snapshot child; an attached one as messages of the cell. The host holds one piece at most.
  */
 #include "host/snapshot.h"
 
@@ -25,12 +24,11 @@ snapshot_free(struct snapshot *s)
 static bool
 returned(struct snapshot *s)
 {
-    s->delivering = false;
-    if (s->orphan)
+    bool goes_on = !s->orphan;
+
+    if (--s->delivering == 0 && !goes_on)
         snapshot_free(s);
-    else
-        return true;
-    return false;
+    return goes_on;
 }
 
 /* False: the sink has ended the snapshot. */
@@ -43,11 +41,13 @@ deliver(struct snapshot *s, struct span piece, gbx_status *status, gbx_error *er
         s->bytes = s->file.bytes;
         return true;
     }
-    s->delivering = true;
+    s->delivering++;
+    s->bytes += piece.len; /* its end may come inside of the sink */
     gbx_status answer = s->sink(piece.p, piece.len, s->data);
     if (!returned(s))
         return false;
     if (answer == GBX_EBUSY && s->background) {
+        s->bytes -= piece.len;
         struct buf held = { .max = piece.len };
         buf_append(&held, piece.p, piece.len);
         buf_done(&s->held);
@@ -56,7 +56,6 @@ deliver(struct snapshot *s, struct span piece, gbx_status *status, gbx_error *er
             *status = fail(error, GBX_ENOMEM, "no memory for a piece that has to wait");
         return true;
     }
-    s->bytes += piece.len;
     if (answer != GBX_OK)
         *status = fail(error, answer, "the snapshot's sink gave up");
     return true;
@@ -77,7 +76,7 @@ finish(gbx_isolate *isolate, gbx_status status, gbx_error *error)
     if (status == GBX_OK && (bytes = gbx_value_new_number((double)s->bytes)) == NULL)
         status = fail(error, GBX_ENOMEM, "no memory for the answer");
     gbx_future *future = s->future;
-    if (s->delivering)
+    if (s->delivering > 0)
         s->orphan = true;
     else
         snapshot_free(s);
@@ -109,7 +108,8 @@ snapshot_listens(const gbx_isolate *isolate)
 {
     const struct snapshot *s = isolate->snapshot;
 
-    return s != NULL && !s->given_up && !(s->future == NULL && s->whole) && s->held.len == 0;
+    return s != NULL && !s->given_up && !(s->future == NULL && s->whole) && s->held.len == 0 &&
+           s->delivering == 0;
 }
 
 bool
@@ -181,8 +181,9 @@ snapshot_end(gbx_isolate *isolate, gbx_future *request, gbx_status status, const
     while (isolate->snapshot == s && snapshot_listens(isolate) && s->background &&
            isolate->cell != NULL && isolate->received_bytes < all && snapshot_service(isolate))
         ;
-    if (isolate->snapshot == s && s != NULL && s->held.len > 0 && status == GBX_OK) {
-        s->ended = true; /* the rest is taken when the sink has room */
+    if (isolate->snapshot == s && s != NULL && s->background && status == GBX_OK &&
+        (s->held.len > 0 || s->delivering > 0)) {
+        s->ended = true; /* the rest is taken when the sink has room, or has returned */
         isolate_unref(isolate);
         return;
     }
@@ -219,6 +220,19 @@ past_limit(gbx_isolate *isolate, size_t more)
     return true;
 }
 
+/* No callback holds the snapshot up any more. */
+static void
+go_on(gbx_isolate *isolate)
+{
+    struct snapshot *s = isolate->snapshot;
+
+    if (s == NULL || !s->ended || s->held.len > 0 || s->delivering > 0)
+        return;
+    gbx_future *request = table_get(&isolate->futures, isolate->snapshot_request);
+    if (request != NULL)
+        snapshot_end(isolate, request, GBX_OK, NULL);
+}
+
 /* A callback may close the isolate, and then there is nothing to give up. */
 static void
 hand_over(gbx_isolate *isolate, struct span piece)
@@ -230,6 +244,7 @@ hand_over(gbx_isolate *isolate, struct span piece)
     if (deliver(s, piece, &status, &error) && status != GBX_OK && isolate->snapshot == s &&
         isolate->cell != NULL)
         snapshot_give_up(isolate, &error);
+    go_on(isolate);
 }
 
 bool
@@ -343,9 +358,10 @@ tell_progress(gbx_isolate *isolate, struct snapshot *s)
         return;
     s->told_percent = percent;
     s->told_bytes = s->bytes;
-    s->delivering = true;
+    s->delivering++;
     s->on_progress(percent, s->bytes, s->data);
-    (void)returned(s);
+    if (returned(s))
+        go_on(isolate);
 }
 
 void
@@ -577,13 +593,8 @@ gbx_heap_snapshot_resume(gbx_future *future)
     s->held = (struct buf){ .max = 0 };
     hand_over(isolate, buf_span(&held));
     buf_done(&held);
-    if (isolate->cell != NULL && isolate->snapshot == s) {
-        gbx_future *request = table_get(&isolate->futures, isolate->snapshot_request);
-        if (s->ended && request != NULL)
-            snapshot_end(isolate, request, GBX_OK, NULL);
-        else
-            isolate_rest(isolate);
-    }
+    if (isolate->cell != NULL && isolate->snapshot == s)
+        isolate_rest(isolate);
     isolate_unref(isolate);
     return GBX_OK;
 }

@@ -20,12 +20,12 @@ struct snapshot {
     gbx_snapshot_progress on_progress;
     void *data;
     uint64_t timeout_us, memory_bytes; /* as asked for; 0: the default */
-    bool delivering;                   /* a callback is on the stack, */
-    bool orphan;   /* and has ended the snapshot: to be freed when it returns */
-    bool given_up; /* for this; the cell has been told to stop and has not answered yet */
+    uint32_t delivering; /* callbacks on the stack: one that waits may have another called */
+    bool orphan;         /* they have ended the snapshot: to be freed when the first returns */
+    bool given_up;       /* for this; the cell has been told to stop and has not answered yet */
     gbx_error error;
     uint64_t until_us; /* its deadline; once given up, when its child is killed */
-    bool ended;     /* the cell has told of the child's end, and the sink held something up */
+    bool ended;     /* the cell has told of the child's end, and a callback held something up */
     uint64_t bytes; /* delivered so far */
     uint64_t bytes_max; /* no guest of this size has a larger one */
     uint32_t told_percent;

@@ -82,7 +82,7 @@ def test_it_holds_for_a_host_that_is_not_root():
         raise tap.Skip('the other tests show it')
     nobody = {'user': 65534, 'group': 65534, 'extra_groups': []}
     try:
-        ended = subprocess.run([SEALED, 'strict'], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        ended = subprocess.run([os.path.abspath(SEALED), 'strict'], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                timeout=120, **nobody)
     except PermissionError:
         raise tap.Skip('the build lies where only root may read')
