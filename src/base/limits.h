@@ -119,6 +119,8 @@
  * one: its reason's copy, in bytes. */
 #define REJECTIONS_WAITING_MAX 1024
 #define REJECTION_VALUE_MAX    (64 * KIB)
+/* Rejections whose sessions are told when a handler comes: the latest, as Chrome has a thousand. */
+#define REJECTIONS_SHOWN_MAX   1024
 /* Rejections that the host's callback is told of, and in which time: more is nobody's reading. */
 #define REJECTIONS_PER_SPAN    1000
 #define REJECTIONS_SPAN_US     1000000
@@ -216,7 +218,7 @@
 #define CONSOLE_DEPTH           2
 #define CONSOLE_ITEMS           100
 #define CONSOLE_STRING_MAX      10000
-/* Console calls that inspector sessions are told of in that time, us; further ones are counted. One
+/* Console calls and rejections that sessions are told of in that time, us; others are counted. One
  * costs 20 us and a kilobyte for each session. */
 #define INSPECTOR_CONSOLE_CALLS 1000
 #define INSPECTOR_CONSOLE_US    1000000

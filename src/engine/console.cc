@@ -415,7 +415,7 @@ state_key(v8::Isolate *isolate)
 /* --- what sessions are told ------------------------------------------------------------ */
 
 /* What one of V8's console calls costs, its stack and a message to each session, is more than any
- * reader of a console can follow: past a rate they are counted. */
+ * reader of a console can follow: past a rate they are counted. So are rejected promises. */
 static struct {
     uint64_t since_us; /* the span that is counted in began */
     uint32_t told;     /* in it */
@@ -467,7 +467,7 @@ console_tell_dropped(void)
     if (context.IsEmpty())
         return;
     (void)snprintf(text, sizeof text,
-        "glovebox: %llu console calls are not shown here, there were too many at a time",
+        "glovebox: %llu messages are not shown here, there were too many at a time",
         static_cast<unsigned long long>(shown.dropped));
     shown.since_us = now_us();
     shown.told = 1;
@@ -481,9 +481,8 @@ console_tell_dropped(void)
             .IsEmpty();
 }
 
-/* This call is to be seen by the sessions. */
-static bool
-is_shown(void)
+bool
+console_shows(void)
 {
     uint64_t now = now_us();
 
@@ -536,7 +535,7 @@ static void
 called(const v8::FunctionCallbackInfo<v8::Value> &info)
 {
     bool wanted = eng.console && eng.hooks.console != nullptr;
-    bool attached = inspector_attached() && is_shown();
+    bool attached = inspector_attached() && console_shows();
 
     if (!wanted && !attached)
         return;

@@ -206,7 +206,7 @@ void engine_set_clock(enum engine_clock kind, uint64_t us);
 /* After engine_after_fork(), in the order of their numbers: memory that stays mapped, and of which
  * values from the host may make SharedArrayBuffers. */
 void engine_share(void *bytes, size_t len);
-/* After engine_after_fork(): hooks.rejected is to be told. */
+/* After engine_after_fork(): hooks.rejected is to be told, not only inspector sessions. */
 void engine_watch_rejections(void);
 
 /* --- contexts ------------------------------------------------------------------------- */

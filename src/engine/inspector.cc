@@ -241,23 +241,38 @@ wide_of(v8::Local<v8::Value> text)
                             : wide();
 }
 
-/* What a guest_catch has caught. */
-static void
-on_message(v8::Local<v8::Message> message, v8::Local<v8::Value> exception)
+unsigned
+inspector_exception_thrown(v8::Local<v8::Context> context, const char *text,
+    v8::Local<v8::Message> message, v8::Local<v8::Value> exception)
 {
-    v8::Local<v8::Context> context = eng.isolate->GetCurrentContext();
     wide description = wide_of(message->Get());
     wide url = wide_of(message->GetScriptOrigin().ResourceName());
     int line = message->GetLineNumber(context).FromMaybe(0);
     int column = message->GetStartColumn(context).FromMaybe(0);
 
     if (!inspector_attached())
-        return;
-    (void)inspector->exceptionThrown(context, view_of(span_text("Uncaught")), exception,
+        return 0;
+    return inspector->exceptionThrown(context, view_of(span_text(text)), exception,
         view_of(description), view_of(url), static_cast<unsigned>(line),
         static_cast<unsigned>(column + 1),
         inspector->createStackTrace(message->GetStackTrace()),
         message->GetScriptOrigin().ScriptId());
+}
+
+void
+inspector_exception_revoked(
+    v8::Local<v8::Context> context, unsigned exception, const char *text)
+{
+    if (inspector != nullptr)
+        inspector->exceptionRevoked(context, exception, view_of(span_text(text)));
+}
+
+/* What a guest_catch has caught. */
+static void
+on_message(v8::Local<v8::Message> message, v8::Local<v8::Value> exception)
+{
+    (void)inspector_exception_thrown(
+        eng.isolate->GetCurrentContext(), "Uncaught", message, exception);
 }
 
 static bool
@@ -272,6 +287,7 @@ inspector_start(void)
     sessions = new std::list<session>;
     inspector = create(eng.isolate, inspector_client).release();
     eng.isolate->AddMessageListener(on_message);
+    rejections_watch();
     context_each([](uint32_t id, v8::Local<v8::Context> context,
                      void *) { inspector_context_created(id, context); },
         nullptr);

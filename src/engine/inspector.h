@@ -15,12 +15,22 @@ inspector_create_function *inspector_create(void);
 /* True while there is an open session. */
 bool inspector_attached(void);
 
+/* Tells the sessions of what nobody caught, and V8 keeps it for later ones. `text` says how it
+ * came; the answer is its number, 0 if nobody is told. Guest code may run, as V8 reads an error's
+ * `stack`. The second: a handler came after all. */
+unsigned inspector_exception_thrown(v8::Local<v8::Context> context, const char *text,
+    v8::Local<v8::Message> message, v8::Local<v8::Value> exception);
+void inspector_exception_revoked(
+    v8::Local<v8::Context> context, unsigned exception, const char *text);
+
 /* Timers that the inspector asks for (inspector_timer.cc): `data` names one. */
 void inspector_timer_start(double seconds, void (*tick)(void *), void *data);
 void inspector_timer_cancel(void *data);
 
-/* What sessions are not told of what the guest prints (console.cc): one more; time until they are
- * told how many, UINT64_MAX when there are none; tells them, if it is time. */
+/* What sessions are told of at the guest's pace, calls and rejections (console.cc): whether one
+ * more is, else it is counted; one more that is not; time until they are told how many were not,
+ * UINT64_MAX when there are none; tells them, if it is time. */
+bool console_shows(void);
 void console_dropped(void);
 uint64_t console_next_us(void);
 void console_tell_dropped(void);

@@ -237,10 +237,12 @@ class V8Inspector
     virtual void unused_15() = 0; /* storeCurrentStackTrace */
     virtual void unused_16() = 0; /* externalAsyncTaskStarted */
     virtual void unused_17() = 0; /* externalAsyncTaskFinished */
+    /* Answers the exception's number; 0 while a session mutes them. */
     virtual unsigned exceptionThrown(v8::Local<v8::Context> context, StringView text,
         v8::Local<v8::Value> exception, StringView description, StringView url, unsigned line,
         unsigned column, std::unique_ptr<V8StackTrace> stack, int script) = 0;
-    virtual void unused_19() = 0; /* exceptionRevoked */
+    virtual void exceptionRevoked(
+        v8::Local<v8::Context> context, unsigned exception, StringView text) = 0;
     virtual void unused_20() = 0; /* associateExceptionData */
     virtual void unused_21() = 0; /* connect: a session that only one owner holds */
     /* V8 holds the session too while it dispatches, so it may be let go at any time. */

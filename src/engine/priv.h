@@ -194,8 +194,10 @@ v8::MaybeLocal<v8::Function> given_function(
 
 /* --- rejection.cc --------------------------------------------------------------------- */
 
-/* In an entry whose microtasks have run: tells hooks.rejected, if it is the outermost one. Guest
- * code may run. False: terminated. */
+/* Sessions are to be told, while there are any; the host is by engine_watch_rejections(). */
+void rejections_watch(void);
+/* In an entry whose microtasks have run: tells sessions and hooks.rejected, if it is the outermost
+ * one. Guest code may run for the latter. False: terminated. */
 bool rejections_tell(void);
 /* What the terminated entry has rejected is told to nobody. */
 void rejections_forget(void);

@@ -1,5 +1,5 @@
 /* Promises that a guest rejects and that nobody handles. */
-#include "support.h"
+#include "cdp_client.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -266,5 +266,44 @@ CleanTest(rejection, ends_with_context_and_isolate)
     gbx_future *dead = start(w.context, "0", 0);
     cr_assert_eq(gbx_future_id(dead), 0);
     settle(dead, GBX_EMEMORY);
+    world_close(&w);
+}
+
+/* --- sessions ------------------------------------------------------------------------------- */
+
+/* As Chrome shows it, and whether or not the host asks. */
+static void
+tell_session(struct world *w, struct client *c)
+{
+    static const char enable[] = "{\"id\":1,\"method\":\"Runtime.enable\"}";
+
+    c->w = w;
+    client_open(c, w);
+    say(c, enable);
+    (void)answer_to(c, 1);
+    eval_only(w->context, "globalThis.late = Promise.reject(new RangeError('loose')); 0");
+    const gbx_value *thrown = event(c, "Runtime.exceptionThrown");
+    const gbx_value *details = at(thrown, "params.exceptionDetails");
+    cr_assert(is_text(at(details, "text"), "Uncaught (in promise)"));
+    cr_assert(is_text(at(details, "exception.className"), "RangeError"));
+    double number = number_of(at(details, "exceptionId"));
+    eval_only(w->context, "late.catch(() => 0); 0");
+    const gbx_value *revoked = event(c, "Runtime.exceptionRevoked");
+    cr_assert_eq(number_of(at(revoked, "params.exceptionId")), number);
+    client_close(c);
+    eval_only(w->context, "Promise.reject(2); 0");
+}
+
+CleanTest(rejection, is_told_to_sessions_too)
+{
+    static struct client c, alone;
+    struct world w = open_told();
+
+    tell_session(&w, &c);
+    cr_assert_eq(told.count, 2);
+    world_close(&w);
+    w = world_open(NULL);
+    tell_session(&w, &alone);
+    expect_usable(&w);
     world_close(&w);
 }

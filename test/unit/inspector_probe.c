@@ -1,21 +1,6 @@
 /* inspector_probe.c - sessions, the debugger's pause, profiles. */
 #include "probe.h"
 
-/* Copies what stands between `before` and the next quote of the messages. */
-static void
-copy_after(const char *before, char *out, size_t room)
-{
-    const char *at = memmem(probe_messages.p, probe_messages.len, before, strlen(before));
-    size_t n = 0;
-
-    CHECK(at != NULL);
-    at += strlen(before);
-    while (at[n] != '"' && n + 1 < room)
-        n++;
-    memcpy(out, at, n);
-    out[n] = '\0';
-}
-
 /* --- sessions ------------------------------------------------------------------------- */
 
 static void
@@ -154,7 +139,7 @@ look_around_and_resume(void)
 
     pauses++;
     CHECK(engine_inspector_paused());
-    copy_after("\"callFrameId\":\"", frame, sizeof frame);
+    probe_copy_after("\"callFrameId\":\"", frame, sizeof frame);
     (void)snprintf(json, sizeof json,
         "{\"id\":30,\"method\":\"Debugger.evaluateOnCallFrame\",\"params\":{\"callFrameId\":"
         "\"%s\",\"expression\":\"go = false; 'local is ' + local\"}}",

@@ -15,6 +15,7 @@ void (*probe_on_paused)(void);
 struct buf probe_console = { .max = 1 << 26 }, probe_levels = { .max = 1 << 16 };
 struct buf probe_messages = { .max = 1 << 28 };
 unsigned probe_other_messages;
+unsigned probe_rejected;
 struct buf probe_settled = { .max = 1 << 16 };
 struct engine_outcome probe_outcome;
 int probe_argc;
@@ -101,6 +102,20 @@ paused(void *cell)
         probe_on_paused();
 }
 
+static uint32_t
+running(void *cell)
+{
+    (void)cell;
+    return 1;
+}
+
+static void
+rejected(void *cell, uint32_t call, uint64_t omitted, struct engine_outcome *outcome)
+{
+    (void)cell, (void)call, (void)omitted, (void)outcome;
+    probe_rejected++;
+}
+
 const struct engine_hooks probe_hooks = {
     .call_host = call_host,
     .settled = settled,
@@ -108,6 +123,8 @@ const struct engine_hooks probe_hooks = {
     .interrupt = interrupt,
     .memory = memory,
     .fatal = fatal,
+    .running = running,
+    .rejected = rejected,
     .inspector_message = inspector_message,
     .paused = paused,
 };
@@ -125,6 +142,22 @@ probe_forget(struct buf *b)
 {
     buf_done(b);
     b->failed = false;
+}
+
+void
+probe_copy_after(const char *before, char *out, size_t room)
+{
+    const char *at = probe_messages.len == 0
+                         ? NULL
+                         : memmem(probe_messages.p, probe_messages.len, before, strlen(before));
+    size_t n = 0;
+
+    CHECK(at != NULL);
+    at += strlen(before);
+    while (at[n] != '"' && at[n] != ',' && n + 1 < room)
+        n++;
+    memcpy(out, at, n);
+    out[n] = '\0';
 }
 
 enum engine_end

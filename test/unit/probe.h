@@ -35,6 +35,8 @@ extern struct buf probe_console, probe_levels;
 /* All inspector messages, a newline after each. Session 1's only; others are counted. */
 extern struct buf probe_messages;
 extern unsigned probe_other_messages;
+/* Rejections that hooks.rejected was told of. */
+extern unsigned probe_rejected;
 
 /* How awaited promises ended, as digits of enum engine_end. */
 extern struct buf probe_settled;
@@ -59,6 +61,8 @@ const char *probe_text(const char *expression);
 /* Whether `text` stands in `b`. */
 bool probe_has(const struct buf *b, const char *text);
 void probe_forget(struct buf *b);
+/* Copies what stands between `before` and the next quote or comma of the messages. */
+void probe_copy_after(const char *before, char *out, size_t room);
 
 __attribute__((noreturn)) void probe_failed(const char *file, int line, const char *what);
 
